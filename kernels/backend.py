@@ -1,0 +1,175 @@
+"""The one interface behind which every backend computes.
+
+A backend is stateless and safe to share between threads; what it derives from a key lives in :class:`Bases`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels.curves import Curve, Group
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kernels.encoding import Limbs
+
+Array = npt.NDArray[np.uint64]
+
+
+@dataclass(frozen=True)
+class SparseMatrix:
+    """A sparse matrix over Fr in compressed rows.
+
+    Attributes
+    ----------
+    indptr
+        ``int64[rows + 1]``: row i holds entries ``indptr[i]`` to ``indptr[i + 1]``.
+    indices
+        ``int32[nnz]``: the column (variable) of each entry.
+    coefficients
+        ``uint64[nnz, 4]``: Montgomery form.
+    """
+
+    indptr: npt.NDArray[np.int64]
+    indices: npt.NDArray[np.int32]
+    coefficients: Limbs
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return len(self.indptr) - 1
+
+
+@dataclass(frozen=True)
+class Bases:
+    """Points of one group, prepared by one backend for repeated MSMs.
+
+    Attributes
+    ----------
+    points
+        ``uint64[n, 2, L]`` or ``uint64[n, 2, 2, L]``, affine, Montgomery, all zero for infinity.
+    prepared
+        What the backend derived from them (tables, lane layout); opaque to callers.
+    """
+
+    curve: Curve
+    group: Group
+    points: Array
+    prepared: Any = field(default=None, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """Arithmetic over whole arrays.
+
+    Scalars and field values are ``uint64[..., 4]`` below r. Operations marked *linear* act alike on standard and
+    Montgomery form and return the form they were given. Every call releases the GIL while it computes.
+    """
+
+    @property
+    def name(self) -> str:
+        """Name under which :func:`kernels.get_backend` finds it."""
+        ...
+
+    def load_bases(self, curve: Curve, group: Group, points: Array, table_bytes: int = 0) -> Bases:
+        """Check the shape of ``points`` and precompute within ``table_bytes`` bytes beside them.
+
+        Raises
+        ------
+        ValueError
+            If dtype, shape or contiguity is wrong. Curve membership is not checked here: see :meth:`on_curve`
+            and :meth:`in_subgroup`.
+        """
+        ...
+
+    def msm(
+        self, bases: Bases, scalars: Array, threads: int = 1, should_stop: Callable[[], bool] | None = None
+    ) -> Array:
+        """Sum of scalars[i] * points[i].
+
+        Parameters
+        ----------
+        scalars
+            ``uint64[n, 4]`` or ``uint64[batch, n, 4]``, standard form, below r.
+        should_stop
+            Polled between chunks; when it returns true the call raises :class:`Interrupted`.
+
+        Returns
+        -------
+        One affine point, or ``batch`` of them, Montgomery form.
+        """
+        ...
+
+    def multiply_base(self, curve: Curve, group: Group, point: Array, scalars: Array, threads: int = 1) -> Array:
+        """Multiples scalars[i] * point of one point, by a fixed-base window table. Returns ``n`` affine points."""
+        ...
+
+    def on_curve(self, curve: Curve, group: Group, points: Array) -> npt.NDArray[np.bool_]:
+        """Whether each point has coordinates below p and lies on the curve (infinity does)."""
+        ...
+
+    def in_subgroup(self, curve: Curve, group: Group, points: Array) -> npt.NDArray[np.bool_]:
+        """Whether each point, already known to be on the curve, has order dividing r."""
+        ...
+
+    def ntt(
+        self, curve: Curve, values: Array, inverse: bool = False, coset: int | None = None, threads: int = 1
+    ) -> Array:
+        """Evaluate polynomials on the 2^k-th roots of unity, or interpolate them. Linear.
+
+        Parameters
+        ----------
+        values
+            ``uint64[..., 2^k, 4]`` in natural order. Coefficients, or with ``inverse`` evaluations.
+        coset
+            Generator g in standard form: the domain is g * <w>.
+
+        Returns
+        -------
+        A new array of the same shape, in natural order.
+        """
+        ...
+
+    def multiply(self, curve: Curve, left: Array, right: Array) -> Array:
+        """Montgomery product ``left * right / R`` per element; one operand may be a single element ``uint64[4]``."""
+        ...
+
+    def add(self, curve: Curve, left: Array, right: Array) -> Array:
+        """Sum per element. Linear."""
+        ...
+
+    def subtract(self, curve: Curve, left: Array, right: Array) -> Array:
+        """Difference per element. Linear."""
+        ...
+
+    def to_montgomery(self, curve: Curve, values: Array) -> Array:
+        """Standard form to Montgomery form (values * R)."""
+        ...
+
+    def from_montgomery(self, curve: Curve, values: Array) -> Array:
+        """Montgomery form to standard form (values / R)."""
+        ...
+
+    def sparse_product(self, curve: Curve, matrix: SparseMatrix, vectors: Array, threads: int = 1) -> Array:
+        """Matrix times vector(s): ``uint64[..., columns, 4]`` to ``uint64[..., rows, 4]``. Linear in ``vectors``."""
+        ...
+
+    def pairing_product_is_one(self, curve: Curve, g1_points: Array, g2_points: Array) -> bool:
+        """Whether the product of e(P_i, Q_i) is one; pairs with infinity count as one.
+
+        Points must lie on the curve and in the subgroup. ``g1_points`` is ``uint64[n, 2, L]``, ``g2_points``
+        ``uint64[n, 2, 2, L]``, affine, Montgomery.
+        """
+        ...
+
+
+class Interrupted(Exception):  # noqa: N818 - not an error of the computation: its caller asked for it
+    """A long computation stopped between chunks because ``should_stop`` said so."""
