@@ -1,0 +1,1 @@
+"""Arithmetic for pairing-based proofs: fields, curves, MSM, NTT, pairing."""

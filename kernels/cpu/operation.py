@@ -1,0 +1,163 @@
+"""Turn formulas into Numba intrinsics over arrays.
+
+``op = operation(ring, formula, (2, 1), 2)`` gives an intrinsic ``op(out, i, a, j, b, k)``: it loads operand j of
+``a`` (two ring elements) and operand k of ``b`` (one), runs the formula and stores its two results as operand i of
+``out``. Indices count whole operands; arrays are flat ``uint64`` in C order. All loads come before all stores, so
+``out`` may be any of the inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from kernels.cpu.portable_field import WORD, PortableField
+from kernels.curves import PrimeField
+from kernels.formulas.quadratic import QuadraticElement
+
+
+class QuadraticRing:
+    """Loads, stores and selects elements of Fp2 as pairs of elements of a base ring."""
+
+    def __init__(self, base: PortableField) -> None:
+        self.base = base
+        self.builder = base.builder
+        self.words = 2 * base.words
+
+    def constant(self, value: tuple[int, int]) -> QuadraticElement:
+        """Return the element c0 + c1 u."""
+        return QuadraticElement(self.base.constant(value[0]), self.base.constant(value[1]))
+
+    def one(self) -> QuadraticElement:
+        """Return the ring's one."""
+        return self.constant((1, 0))
+
+    def zero(self) -> QuadraticElement:
+        """Return the ring's zero."""
+        return self.constant((0, 0))
+
+    def load(self, pointer: ir.Value) -> QuadraticElement:
+        """Read both coordinates."""
+        second = self.builder.gep(pointer, [WORD(self.base.words)])
+        return QuadraticElement(self.base.load(pointer), self.base.load(second))
+
+    def store(self, element: QuadraticElement, pointer: ir.Value) -> None:
+        """Write both coordinates, canonical."""
+        self.base.store(element.c0, pointer)
+        self.base.store(element.c1, self.builder.gep(pointer, [WORD(self.base.words)]))
+
+    def is_zero(self, element: QuadraticElement) -> ir.Value:
+        """Bit: whether both coordinates are zero."""
+        return self.builder.and_(self.base.is_zero(element.c0), self.base.is_zero(element.c1))
+
+
+Ring = PortableField | QuadraticRing
+
+
+@dataclass(frozen=True)
+class RingSpec:
+    """Which ring an operation works over; a ring itself exists only while an operation is emitted."""
+
+    field: PrimeField
+    degree: Literal[1, 2] = 1
+    inline: bool = True
+
+    @property
+    def words(self) -> int:
+        """64-bit words of one element."""
+        return self.degree * self.field.limbs
+
+    def emit(self, builder: ir.IRBuilder) -> Ring:
+        """Bind the ring to a builder."""
+        base = PortableField(self.field, builder, inline=self.inline)
+        return base if self.degree == 1 else QuadraticRing(base)
+
+
+def _pointer(context: Any, builder: ir.IRBuilder, kind: Any, array: Any, index: Any, words: int) -> ir.Value:  # noqa: ANN401
+    base = context.make_array(kind)(context, builder, array).data
+    return builder.gep(base, [builder.mul(index, WORD(words))])
+
+
+def _implementation(
+    spec: RingSpec, formula: Callable[..., Any], inputs: Sequence[int], outputs: int, *, with_ring: bool
+) -> Callable[..., ir.Value]:
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Sequence[Any]) -> ir.Value:  # noqa: ANN401
+        ring = spec.emit(builder)
+        operands = []
+        for number, elements in enumerate(inputs):
+            at = 2 + 2 * number if outputs else 2 * number
+            array, index = arguments[at : at + 2]
+            start = _pointer(context, builder, signature.args[at], array, index, elements * ring.words)
+            loaded = [ring.load(builder.gep(start, [WORD(e * ring.words)])) for e in range(elements)]
+            operands.append(loaded[0] if elements == 1 else tuple(loaded))
+        result = formula(ring, *operands) if with_ring else formula(*operands)
+        if not outputs:
+            return result
+        start = _pointer(context, builder, signature.args[0], *arguments[:2], outputs * ring.words)
+        for e, element in enumerate((result,) if outputs == 1 else result):
+            ring.store(element, builder.gep(start, [WORD(e * ring.words)]))
+        return context.get_dummy_value()
+
+    return generate
+
+
+def operation(
+    spec: RingSpec, formula: Callable[..., Any], inputs: Sequence[int], outputs: int, *, with_ring: bool = False
+) -> Any:  # noqa: ANN401 - numba's intrinsic
+    """Make the intrinsic of a formula.
+
+    Parameters
+    ----------
+    formula
+        Takes one argument an operand (a ring element, or a tuple of them) and returns ``outputs`` elements.
+    inputs
+        Ring elements of each operand; one to three operands.
+    outputs
+        Ring elements of the result.
+    with_ring
+        Pass the ring as first argument, for formulas with constants.
+    """
+    generate = _implementation(spec, formula, inputs, outputs, with_ring=with_ring)
+
+    def typed(*arguments: Any) -> tuple[Any, Any]:  # noqa: ANN401 - numba types
+        arrays = arguments[0::2]
+        return types.void(*(t if t in arrays else types.int64 for t in arguments)), generate
+
+    if len(inputs) == 1:
+
+        def unary(_context: Any, out: Any, i: Any, a: Any, j: Any) -> Any:  # noqa: ANN401
+            return typed(out, i, a, j)
+
+        return intrinsic(unary)
+    if len(inputs) == 2:
+
+        def binary(_context: Any, out: Any, i: Any, a: Any, j: Any, b: Any, k: Any) -> Any:  # noqa: ANN401
+            return typed(out, i, a, j, b, k)
+
+        return intrinsic(binary)
+
+    def ternary(_context: Any, out: Any, i: Any, a: Any, j: Any, b: Any, k: Any, c: Any, l: Any) -> Any:  # noqa: ANN401, E741
+        return typed(out, i, a, j, b, k, c, l)
+
+    return intrinsic(ternary)
+
+
+def predicate(spec: RingSpec, condition: Callable[..., ir.Value], inputs: Sequence[int]) -> Any:  # noqa: ANN401
+    """Make an intrinsic ``test(a, j)`` or ``test(a, j, b, k)`` that returns a boolean; ``condition`` gets the ring."""
+    generate = _implementation(spec, condition, inputs, 0, with_ring=True)
+    if len(inputs) == 1:
+
+        def unary(_context: Any, a: Any, _j: Any) -> Any:  # noqa: ANN401
+            return types.boolean(a, types.int64), generate
+
+        return intrinsic(unary)
+
+    def binary(_context: Any, a: Any, _j: Any, b: Any, _k: Any) -> Any:  # noqa: ANN401
+        return types.boolean(a, types.int64, b, types.int64), generate
+
+    return intrinsic(binary)
