@@ -1,0 +1,1 @@
+"""Groth16 proving: circuits, keys, proofs and the in-process prover."""
