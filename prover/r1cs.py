@@ -97,9 +97,8 @@ class R1CS:
 
     def _first_unsatisfied(self, witnesses: Limbs, backend: Backend | None) -> list[UnsatisfiedConstraint | None]:
         wrong = self._wrong_rows_slowly(witnesses) if backend is None else self._wrong_rows(witnesses, backend)
-        found: npt.NDArray[np.bool_] = wrong.any(axis=1)
-        first = wrong.argmax(axis=1)
-        return [self._unsatisfied(int(row)) if bad else None for row, bad in zip(first, found, strict=True)]
+        rows = [np.flatnonzero(item) for item in wrong]
+        return [self._unsatisfied(int(found[0])) if found.size else None for found in rows]
 
     def _unsatisfied(self, row: int) -> UnsatisfiedConstraint:
         return UnsatisfiedConstraint(row, self.constraint_names[row] if self.constraint_names else "")

@@ -4,14 +4,13 @@ It is recorded while the circuit is built and runs over all witnesses of a batch
 first the witness itself (slot = variable), then scratch slots that hold intermediate values no constraint needs.
 
 This module holds the program and its evaluation with Python integers, which serves as the oracle and lets tests
-force values; :mod:`kernels.cpu.witness_program` is the fast evaluation.
+force values; :mod:`kernels.cpu.witness_program` is the fast evaluation and defines the steps.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -19,27 +18,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from kernels.encoding import ints_from_limbs, ints_from_montgomery, limbs_from_ints
+from kernels.cpu.witness_program import SATISFIED, Step, run_program
+from kernels.encoding import ints_from_montgomery
 
 if TYPE_CHECKING:
     from kernels.backend import SparseMatrix
     from kernels.curves import Curve
     from kernels.encoding import Limbs
-
-SATISFIED = -1
-
-
-class Step(IntEnum):
-    """Kinds of step; ``<k>`` is the value of linear form k, and (out, left, right) the step's operands."""
-
-    PRODUCT = 0
-    """slot[out] = <left> * <right>"""
-    LINEAR = 1
-    """slot[out] = <left>"""
-    BITS = 2
-    """slot[out + i] = bit i of <left> as an integer below r, for i < right; higher bits are dropped"""
-    CHECK = 3
-    """<left> * <right> must equal <out>; the k-th CHECK belongs to constraint ``checks[k]``"""
 
 
 @dataclass(frozen=True)
@@ -106,19 +91,23 @@ class WitnessProgram:
         return slots[: self.variables], violated
 
     def run_batch(self, inputs: Limbs) -> tuple[Limbs, npt.NDArray[np.int32]]:
-        """Evaluate ``uint64[batch, n, 4]`` inputs in standard form, below r.
+        """Evaluate ``uint64[batch, n, 4]`` inputs in standard form, below r. Releases the GIL.
 
         Returns
         -------
         Witnesses ``uint64[batch, variables, 4]`` in standard form, and for each the first violated constraint or
         :data:`SATISFIED`, ``int32[batch]``.
         """
-        witnesses = np.empty((len(inputs), self.variables, 4), dtype=np.uint64)
-        violated = np.empty(len(inputs), dtype=np.int32)
-        for item, row in enumerate(inputs):
-            witness, violated[item] = self.run(ints_from_limbs(row))
-            witnesses[item] = limbs_from_ints(witness, 4)
-        return witnesses, violated
+        return run_program(
+            self.curve,
+            self.steps,
+            self.forms,
+            self.inputs,
+            self.checks,
+            inputs,
+            variables=self.variables,
+            scratch=self.scratch,
+        )
 
     @cached_property
     def _integer_forms(self) -> list[list[tuple[int, int]]]:
@@ -133,3 +122,6 @@ class WitnessProgram:
 
 def _inner_product(form: list[tuple[int, int]], slots: list[int]) -> int:
     return sum(coefficient * slots[slot] for slot, coefficient in form)
+
+
+__all__ = ["SATISFIED", "Step", "WitnessProgram"]

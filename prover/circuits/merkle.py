@@ -42,7 +42,8 @@ def authentication_paths(
     paths: dict[int, list[int]] = {index: [] for index in leaves}
     for level in range(depth):
         for node in tuple(nodes):
-            nodes.setdefault(node ^ 1, other())
+            if node ^ 1 not in nodes:
+                nodes[node ^ 1] = other()
         for index, path in paths.items():
             path.append(nodes[index >> level ^ 1])
         nodes = {node >> 1: poseidon(curve, nodes[node], nodes[node ^ 1]) for node in nodes if not node & 1}

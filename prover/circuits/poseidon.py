@@ -6,6 +6,7 @@ Poseidon(x_1, ..., x_n) permutes the state (0, x_1, ..., x_n) and returns its fi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import add, mul
 from typing import TYPE_CHECKING
 
 from prover.circuits.poseidon_parameters import EXPONENT, PoseidonParameters, poseidon_parameters
@@ -20,10 +21,10 @@ def permute(parameters: PoseidonParameters, state: Sequence[int]) -> list[int]:
     """Apply the permutation to ``width`` integers."""
     p = parameters.modulus
     for number, constants in enumerate(parameters.round_constants):
-        state = [value + constant for value, constant in zip(state, constants, strict=True)]
+        state = list(map(add, state, constants))
         active = parameters.width if parameters.is_full(number) else 1
         state[:active] = [pow(value, EXPONENT, p) for value in state[:active]]
-        state = [sum(m * s for m, s in zip(row, state, strict=True)) % p for row in parameters.matrix]
+        state = [sum(map(mul, row, state)) % p for row in parameters.matrix]
     return list(state)
 
 
