@@ -1,0 +1,104 @@
+"""What one backend derives from a proving key, once: bases for the four MSMs of a proof."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels.curves import Group
+from prover.computed_once import ComputedOnce
+from prover.groth16.membership import is_infinity
+
+if TYPE_CHECKING:
+    from kernels.backend import Backend, Bases
+    from kernels.encoding import Limbs
+    from prover.groth16.keys import ProvingKey
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Query:
+    """Bases of one MSM: the points of a query that are not infinity, then a few single points.
+
+    Attributes
+    ----------
+    columns
+        ``int64``: positions in the query of the points kept.
+    """
+
+    bases: Bases
+    columns: npt.NDArray[np.int64]
+
+    def scalars(self, values: Limbs, *singles: int) -> Limbs:
+        """Scalars of the MSM, from a value for each point of the query and one for each single point."""
+        tail = np.frombuffer(b"".join(single.to_bytes(32, "little") for single in singles), dtype="<u8")
+        return np.concatenate([values[self.columns], tail.reshape(-1, 4)])
+
+
+@dataclass(frozen=True)
+class PreparedKey:
+    """A proving key with its queries loaded into one backend. Read-only, shared between threads.
+
+    Attributes
+    ----------
+    a, b_g1, b_g2
+        a_query, alpha, delta; b_g1_query, beta, delta; b_g2_query, beta, delta.
+    c
+        l_query and h_query, delta.
+    """
+
+    key: ProvingKey
+    backend: Backend
+    a: Query
+    b_g1: Query
+    b_g2: Query
+    c: Query
+
+
+_prepared: ComputedOnce[tuple[str, str], PreparedKey] = ComputedOnce(capacity=8)
+_announced: set[str] = set()
+_announcing = threading.Lock()
+
+
+def prepare(pk: ProvingKey, backend: Backend) -> PreparedKey:
+    """Load a key's queries into a backend; computed once for each key and backend, the last 8 are kept."""
+    _announce_development(pk)
+    return _prepared.get((pk.key_id, backend.name), lambda: _prepare(pk, backend))
+
+
+def _prepare(pk: ProvingKey, backend: Backend) -> PreparedKey:
+    def query(group: Group, points: Limbs, *singles: Limbs) -> Query:
+        # Zero columns are common in B: their points are infinity and contribute nothing.
+        columns = np.flatnonzero(~is_infinity(points))
+        bases = backend.load_bases(pk.curve, group, np.concatenate([points[columns], np.stack(singles)]))
+        return Query(bases, columns)
+
+    return PreparedKey(
+        key=pk,
+        backend=backend,
+        a=query("g1", pk.a_query, pk.alpha_g1, pk.delta_g1),
+        b_g1=query("g1", pk.b_g1_query, pk.beta_g1, pk.delta_g1),
+        b_g2=query("g2", pk.b_g2_query, pk.beta_g2, pk.delta_g2),
+        c=query("g1", np.concatenate([pk.l_query, pk.h_query]), pk.delta_g1),
+    )
+
+
+def _announce_development(pk: ProvingKey) -> None:
+    if not pk.metadata.development:
+        return
+    with _announcing:
+        if pk.key_id in _announced:
+            return
+        _announced.add(pk.key_id)
+    _log.warning(
+        "key %s (%s) comes from a development setup: whoever ran it can forge proofs; "
+        "use a ceremony's key in production",
+        pk.key_id[:16],
+        pk.metadata.circuit or "unnamed circuit",
+    )

@@ -1,0 +1,118 @@
+"""A Groth16 proof and its fixed-size encoding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+import kernels
+from kernels.curves import CURVES, Curve, Group, get_curve
+from kernels.encoding import ints_from_limbs, ints_from_montgomery, limbs_from_ints, montgomery_from_ints
+from prover.errors import BadInput
+from prover.groth16.membership import outside_group
+
+if TYPE_CHECKING:
+    from kernels.backend import Backend
+    from kernels.encoding import Limbs
+
+_GROUPS: dict[str, Group] = {"a": "g1", "b": "g2", "c": "g1"}
+
+
+@dataclass(frozen=True, eq=False)
+class Proof:
+    """The three group elements of a proof (Groth 2016, section 3.2: [A]_1, [B]_2, [C]_1).
+
+    Two proofs are equal when curve and elements are; the arrays are copies and read-only.
+
+    Attributes
+    ----------
+    curve
+        Name of the curve.
+    a, c
+        ``uint64[2, L]``: affine, Montgomery form.
+    b
+        ``uint64[2, 2, L]``: affine, Montgomery form.
+
+    Raises
+    ------
+    BadInput
+        If dtype or shape of an element is wrong. Whether it lies in its group is for :func:`prover.groth16.verify`
+        to say, and is checked on reading from bytes.
+    """
+
+    curve: str
+    a: Limbs
+    b: Limbs
+    c: Limbs
+
+    def __post_init__(self) -> None:
+        curve = get_curve(self.curve)
+        for name, group in _GROUPS.items():
+            point = getattr(self, name)
+            if not isinstance(point, np.ndarray) or point.dtype != np.uint64 or point.shape != curve.point_shape(group):
+                expected = ", ".join(str(length) for length in curve.point_shape(group))
+                raise BadInput(f"element {name} of a proof on {curve.name} must be uint64[{expected}]")
+            copy = np.array(point, order="C")
+            copy.flags.writeable = False
+            object.__setattr__(self, name, copy)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Proof) and self._content() == other._content()
+
+    def __hash__(self) -> int:
+        return hash(self._content())
+
+    def _content(self) -> tuple[str, bytes, bytes, bytes]:
+        return (self.curve, self.a.tobytes(), self.b.tobytes(), self.c.tobytes())
+
+    def to_bytes(self) -> bytes:
+        """Encode as A.x A.y B.x.c0 B.x.c1 B.y.c0 B.y.c1 C.x C.y, each 8 L bytes, little-endian, standard form.
+
+        384 bytes on BLS12-381 and 256 on BN254; the point at infinity is all zero.
+        """
+        field = get_curve(self.curve).fp
+        coordinates = [value for point in (self.a, self.b, self.c) for value in ints_from_montgomery(field, point)]
+        return limbs_from_ints(coordinates, field.limbs).tobytes()
+
+    @classmethod
+    def from_bytes(cls, encoded: bytes, backend: Backend | None = None) -> Proof:
+        """Decode and validate what :meth:`to_bytes` wrote; its length tells the curve.
+
+        Raises
+        ------
+        BadInput
+            If the length is that of no curve, a coordinate is not below p, or an element is off the curve or
+            outside its subgroup.
+        """
+        curve = _curve_of_length(len(encoded))
+        field = curve.fp
+        coordinates = ints_from_limbs(np.frombuffer(encoded, dtype="<u8").reshape(8, field.limbs))
+        if max(coordinates) >= field.modulus:
+            raise BadInput(
+                f"coordinate {coordinates.index(max(coordinates))} of the proof is not below p of {curve.name}"
+            )
+        limbs = montgomery_from_ints(field, coordinates)
+        proof = cls(curve.name, limbs[0:2], limbs[2:6].reshape(2, 2, field.limbs), limbs[6:8])
+        for element in elements_outside_group(proof, backend or kernels.get_backend()):
+            raise BadInput(f"element {element} of the proof is off the curve or outside its subgroup")
+        return proof
+
+
+def elements_outside_group(proof: Proof, backend: Backend) -> list[str]:
+    """Names of the elements (``"a"``, ``"b"``, ``"c"``) that are not points of their group."""
+    curve = get_curve(proof.curve)
+    return [
+        name
+        for name, group in _GROUPS.items()
+        if outside_group(backend, curve, group, getattr(proof, name)[np.newaxis]).any()
+    ]
+
+
+def _curve_of_length(length: int) -> Curve:
+    sizes = {64 * curve.fp.limbs: curve for curve in CURVES}
+    if length not in sizes:
+        known = ", ".join(f"{size} ({curve.name})" for size, curve in sizes.items())
+        raise BadInput(f"a proof is not {length} bytes long; the lengths are {known}")
+    return sizes[length]

@@ -1,0 +1,130 @@
+"""Make a proof (Groth 2016, section 3.2, Prove).
+
+For random r, s:
+A = alpha + sum_i z_i u_i(tau) + r delta, B = beta + sum_i z_i v_i(tau) + s delta, and
+C = (sum over private i of z_i (beta u_i + alpha v_i + w_i)(tau) + (a b - c)(tau))/delta + s A + r B - r s delta.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+import kernels
+from kernels.encoding import limbs_from_ints
+from prover.errors import DeviceFault, InvalidProof
+from prover.groth16.phases import OnPhase, Phase, ShouldStop, run_phase
+from prover.groth16.prepare import PreparedKey, prepare
+from prover.groth16.proof import Proof
+from prover.groth16.verify import verify
+from prover.groth16.witness_map import witness_map
+from prover.r1cs import validate_witness
+from prover.randomness import Randomness
+
+if TYPE_CHECKING:
+    from kernels.backend import Backend
+    from kernels.encoding import Limbs
+    from prover.groth16.keys import ProvingKey
+
+_log = logging.getLogger(__name__)
+
+ATTEMPTS = 2
+"""How often a proof is made before an invalid one counts as a fault: a bit flip strikes once."""
+
+
+def prove(
+    pk: ProvingKey,
+    witness: Limbs,
+    backend: Backend | None = None,
+    rng: Randomness = secrets,
+    threads: int = 1,
+    should_stop: ShouldStop | None = None,
+    on_phase: OnPhase | None = None,
+) -> Proof:
+    """Prove that a witness satisfies the key's constraint system; the proof is verified before it is returned.
+
+    Parameters
+    ----------
+    witness
+        ``uint64[variables, 4]``, standard form.
+    backend
+        Defaults to :func:`kernels.get_backend`.
+    rng
+        Source of the blinding r and s; anything but :mod:`secrets` is for tests, for a proof is zero-knowledge only
+        if they are uniform, fresh and never revealed.
+    should_stop
+        Polled often; once it returns true the call raises :class:`~prover.errors.Cancelled`.
+    on_phase
+        Called with each :class:`~prover.groth16.phases.Phase` that has ended and its seconds.
+
+    Raises
+    ------
+    BadInput
+        If the witness is malformed; :class:`~prover.errors.UnsatisfiedConstraint` if a constraint does not hold.
+    Cancelled
+        If ``should_stop`` said so.
+    DeviceFault
+        If two proofs in a row did not verify.
+    """
+    backend = backend or kernels.get_backend()
+    for _ in range(ATTEMPTS):
+        proof = prove_unverified(pk, witness, backend, rng, threads, should_stop, on_phase)
+        try:
+            with run_phase(Phase.VERIFY, on_phase, should_stop):
+                verify(pk.verifying_key, proof, witness[1 : pk.metadata.public + 1], backend)
+        except InvalidProof:
+            _log.warning("backend %s made a proof that does not verify", backend.name)
+        else:
+            return proof
+    raise device_fault(backend)
+
+
+def device_fault(backend: Backend) -> DeviceFault:
+    """The error for a proof that did not verify in any attempt."""
+    return DeviceFault(
+        f"backend {backend.name} made {ATTEMPTS} proofs in a row that do not verify; "
+        "prove on another device, and check the key with validate_key"
+    )
+
+
+def prove_unverified(
+    pk: ProvingKey,
+    witness: Limbs,
+    backend: Backend,
+    rng: Randomness = secrets,
+    threads: int = 1,
+    should_stop: ShouldStop | None = None,
+    on_phase: OnPhase | None = None,
+) -> Proof:
+    """Like :func:`prove`, but the caller must verify the proof before anyone sees it.
+
+    For batches, which are verified as a whole; not part of the public interface.
+    """
+    with run_phase(Phase.CHECK_WITNESS, on_phase, should_stop):
+        validate_witness(pk.curve, pk.metadata.variables, witness)
+        pk.r1cs.check(witness, backend)
+    key = prepare(pk, backend)
+    order = pk.curve.fr.modulus
+    r, s = rng.randbelow(order), rng.randbelow(order)
+    with run_phase(Phase.WITNESS_MAP, on_phase, should_stop):
+        h = witness_map(pk.r1cs, witness, pk.domain_size, backend, threads)
+    with run_phase(Phase.MSM_A, on_phase, should_stop):
+        A = backend.msm(key.a.bases, key.a.scalars(witness, 1, r), threads, should_stop)
+    with run_phase(Phase.MSM_B_G1, on_phase, should_stop):
+        B_g1 = backend.msm(key.b_g1.bases, key.b_g1.scalars(witness, 1, s), threads, should_stop)
+    with run_phase(Phase.MSM_B_G2, on_phase, should_stop):
+        B = backend.msm(key.b_g2.bases, key.b_g2.scalars(witness, 1, s), threads, should_stop)
+    with run_phase(Phase.MSM_C, on_phase, should_stop):
+        private = witness[pk.metadata.public + 1 :]
+        scalars = key.c.scalars(np.concatenate([private, h]), -r * s % order)
+        unblinded = backend.msm(key.c.bases, scalars, threads, should_stop)
+        C = _combine(key, [unblinded, A, B_g1], [1, s, r])
+    return Proof(pk.curve.name, A, B, C)
+
+
+def _combine(key: PreparedKey, points: list[Limbs], scalars: list[int]) -> Limbs:
+    bases = key.backend.load_bases(key.key.curve, "g1", np.stack(points))
+    return key.backend.msm(bases, limbs_from_ints(scalars, 4))

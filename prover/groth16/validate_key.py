@@ -1,0 +1,43 @@
+"""The check a proving key from outside must pass once, before its first use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+import kernels
+from prover.errors import BadInput
+from prover.groth16.keys import ELEMENTS, MATRICES, QUERIES, ProvingKey
+from prover.groth16.membership import outside_group
+from prover.groth16.verify import prepare_verifying_key
+from prover.r1cs import values_at_or_above
+
+if TYPE_CHECKING:
+    from kernels.backend import Backend
+
+
+def validate_key(pk: ProvingKey, backend: Backend | None = None) -> None:
+    """Check every point and coefficient of a proving key; sizes were checked when it was constructed.
+
+    The key is trusted by its id afterwards. That it belongs to its constraint system is not checked: that takes the
+    transcript of its ceremony.
+
+    Raises
+    ------
+    BadInput
+        Naming the query and the index of the first point off the curve or outside its subgroup, or the matrix and
+        the index of the first coefficient that is not reduced.
+    """
+    backend = backend or kernels.get_backend()
+    for name, group in {**ELEMENTS, **QUERIES}.items():
+        points = getattr(pk, name)
+        outside = outside_group(backend, pk.curve, group, points if name in QUERIES else points[np.newaxis])
+        if outside.any():
+            which = f"point {int(outside.argmax())} of {name}" if name in QUERIES else name
+            raise BadInput(f"{which} of the key is off the curve or outside its subgroup")
+    for name in MATRICES:
+        too_large = values_at_or_above(getattr(pk.r1cs, name).coefficients, pk.curve.fr.modulus)
+        if too_large.any():
+            raise BadInput(f"coefficient {int(too_large.argmax())} of matrix {name} is not below r")
+    prepare_verifying_key(pk.verifying_key, backend)

@@ -1,0 +1,133 @@
+"""Verify one proof (Groth 2016, section 3.2, Vfy).
+
+Accept when e(A, B) = e(alpha, beta) e(sum_i a_i IC_i, gamma) e(C, delta), with a_0 = 1 and the public inputs a_1, ...
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+import kernels
+from kernels.encoding import ints_from_limbs, limbs_from_ints
+from prover.computed_once import ComputedOnce
+from prover.errors import BadInput, InvalidProof
+from prover.groth16.keys import VerifyingKey
+from prover.groth16.membership import is_infinity, outside_group
+from prover.groth16.proof import Proof, elements_outside_group
+
+if TYPE_CHECKING:
+    from kernels.backend import Backend, Bases
+    from kernels.curves import Curve
+    from kernels.encoding import Limbs
+
+PublicInputs: TypeAlias = "Limbs | Sequence[int]"
+"""``uint64[public, 4]`` in standard form, or integers; without the leading constant 1."""
+
+
+@dataclass(frozen=True)
+class PreparedVerifyingKey:
+    """A verifying key found valid, with what one backend derived from it."""
+
+    vk: VerifyingKey
+    backend: Backend
+    ic: Bases
+
+
+_prepared: ComputedOnce[tuple[str, str], PreparedVerifyingKey] = ComputedOnce(capacity=256)
+
+
+def verify(vk: VerifyingKey, proof: Proof, public_inputs: PublicInputs, backend: Backend | None = None) -> None:
+    """Return if the proof is valid for these public inputs.
+
+    Raises
+    ------
+    InvalidProof
+        If it is not: do not accept what it claims.
+    BadInput
+        If the number of public inputs is wrong, one is not below r (it would be an alias of another), or the key
+        itself is malformed.
+    """
+    key = prepare_verifying_key(vk, backend or kernels.get_backend())
+    statement = public_input_limbs(vk, public_inputs)
+    fault = proof_fault(key, proof)
+    if fault:
+        raise InvalidProof(fault)
+    one = limbs_from_ints([1], 4)
+    ic = key.backend.msm(key.ic, np.concatenate([one, statement]))
+    left = np.stack([negated(vk.curve, proof.a), vk.alpha_g1, ic, proof.c])
+    right = np.stack([proof.b, vk.beta_g2, vk.gamma_g2, vk.delta_g2])
+    if not key.backend.pairing_product_is_one(vk.curve, left, right):
+        raise InvalidProof
+
+
+def prepare_verifying_key(vk: VerifyingKey, backend: Backend) -> PreparedVerifyingKey:
+    """Validate a verifying key, once for each key and backend.
+
+    Raises
+    ------
+    BadInput
+        If a point is off the curve or outside its subgroup, or alpha, beta, gamma or delta is infinity: with any of
+        these proofs can be forged.
+    """
+    return _prepared.get((vk.fingerprint, backend.name), lambda: _prepare(vk, backend))
+
+
+def _prepare(vk: VerifyingKey, backend: Backend) -> PreparedVerifyingKey:
+    g1 = np.concatenate([vk.alpha_g1[np.newaxis], vk.ic])
+    g2 = np.stack([vk.beta_g2, vk.gamma_g2, vk.delta_g2])
+    if is_infinity(g1[:1]).any() or is_infinity(g2).any():
+        raise BadInput("alpha, beta, gamma or delta of the verifying key is the point at infinity")
+    if outside_group(backend, vk.curve, "g1", g1).any() or outside_group(backend, vk.curve, "g2", g2).any():
+        raise BadInput("a point of the verifying key is off the curve or outside its subgroup")
+    return PreparedVerifyingKey(vk, backend, backend.load_bases(vk.curve, "g1", vk.ic))
+
+
+def public_input_limbs(vk: VerifyingKey, public_inputs: PublicInputs) -> Limbs:
+    """Validate public inputs and return them as ``uint64[public, 4]``.
+
+    Raises
+    ------
+    BadInput
+        Saying how many are expected, or which one is not an integer in 0 ... r - 1.
+    """
+    if isinstance(public_inputs, np.ndarray):
+        if public_inputs.dtype != np.uint64 or public_inputs.ndim != 2 or public_inputs.shape[1] != 4:
+            raise BadInput("an array of public inputs must be uint64[public, 4] (standard form)")
+        values = ints_from_limbs(public_inputs)
+    else:
+        values = _integers(public_inputs)
+    if len(values) != vk.public:
+        raise BadInput(f"the verifying key takes {vk.public} public inputs, not {len(values)}")
+    for index, value in enumerate(values):
+        if not 0 <= value < vk.curve.fr.modulus:
+            raise BadInput(f"public input {index} is not in 0 ... r - 1 of {vk.curve.fr.name}")
+    return limbs_from_ints(values, 4)
+
+
+def _integers(values: Sequence[int]) -> list[int]:
+    try:
+        return [operator.index(value) for value in values]
+    except TypeError:
+        raise BadInput("public inputs must be integers") from None
+
+
+def proof_fault(key: PreparedVerifyingKey, proof: Proof) -> str | None:
+    """What keeps a proof from entering the pairing equation, if anything does."""
+    if proof.curve != key.vk.curve.name:
+        return f"the proof is on {proof.curve}, the key on {key.vk.curve.name}"
+    for element in elements_outside_group(proof, key.backend):
+        return f"element {element} of the proof is off the curve or outside its subgroup"
+    return None
+
+
+def negated(curve: Curve, point: Limbs) -> Limbs:
+    """The inverse (x, -y) of one affine point of G1 with reduced coordinates."""
+    y = ints_from_limbs(point[1])[0]
+    # p - y is -y in Montgomery form too; y = 0 only at infinity, as no point of G1 has order two.
+    minus_y = limbs_from_ints([curve.fp.modulus - y if y else 0], curve.fp.limbs)
+    return np.concatenate([point[:1], minus_y])

@@ -1,0 +1,236 @@
+"""Prove batches on the threads of this process.
+
+Every proof is verified, as part of its batch, before it is returned. A bad item gets its own error; the others
+complete.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+import kernels
+from kernels.backend import Backend
+from prover.errors import BadInput, DeviceFault, InvalidProof, ProverError
+from prover.groth16.keys import ProvingKey
+from prover.groth16.phases import OnPhase, Phase, ShouldStop
+from prover.groth16.proof import Proof
+from prover.groth16.prove import ATTEMPTS, device_fault, prove_unverified
+from prover.groth16.verify_batch import verify_batch
+from prover.key_cache import shared_key
+from prover.pool import ProverPool, default_pool
+
+if TYPE_CHECKING:
+    from kernels.encoding import Limbs
+    from prover.circuit import Circuit
+
+_log = logging.getLogger(__name__)
+
+OnItemPhase: TypeAlias = Callable[[int, Phase, float], None]
+"""Called from the proving threads with an item's index, the phase that ended and its seconds."""
+
+ShouldStopItem: TypeAlias = Callable[[int], bool]
+"""Asked from the proving threads whether the item of that index is cancelled."""
+
+
+@dataclass(frozen=True)
+class ProverConfig:
+    """How a :class:`ParallelProver` works.
+
+    Attributes
+    ----------
+    key_directory
+        Where shared keys are stored; None for :func:`prover.key_store.default_key_directory`.
+    backend
+        None for :func:`kernels.get_backend`.
+    batch_limit
+        Longest batch accepted.
+    """
+
+    key_directory: Path | None = None
+    backend: Backend | None = None
+    batch_limit: int = 4096
+
+
+@dataclass(frozen=True)
+class ProofResult:
+    """One item of a batch: a verified proof, or the error that prevented it.
+
+    Attributes
+    ----------
+    public_inputs
+        ``uint64[public, 4]``, standard form; None without a proof.
+    latency_s
+        From the call of :meth:`ParallelProver.prove_batch` until this item was made, waiting for a thread included,
+        verification of the batch excluded.
+    proving_s
+        The part of it in which a thread worked on this item.
+    """
+
+    proof: Proof | None
+    public_inputs: Limbs | None = field(repr=False)
+    error: ProverError | None
+    latency_s: float
+    proving_s: float
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """Results in the order of the witnesses.
+
+    Attributes
+    ----------
+    elapsed_s
+        From the call until all proofs were verified.
+    """
+
+    items: tuple[ProofResult, ...]
+    elapsed_s: float
+
+    @property
+    def proofs(self) -> list[Proof]:
+        """The proofs of the items that succeeded."""
+        return [item.proof for item in self.items if item.proof is not None]
+
+    @property
+    def errors(self) -> dict[int, ProverError]:
+        """The errors of the items that failed, by index."""
+        return {index: item.error for index, item in enumerate(self.items) if item.error is not None}
+
+
+@dataclass(frozen=True)
+class ParallelProver:
+    """Proves batches for one key, on a pool of threads.
+
+    Safe to share between threads. The pool is not closed by the prover.
+
+    Examples
+    --------
+    >>> circuit = get_circuit("multiply", "bls12_381")  # doctest: +SKIP
+    >>> ParallelProver.with_shared_setup(circuit).prove_batch(circuit.random_witnesses(8)).proofs  # doctest: +SKIP
+    """
+
+    key: ProvingKey
+    config: ProverConfig = field(default_factory=ProverConfig)
+    pool: ProverPool = field(default_factory=default_pool)
+
+    @classmethod
+    def with_shared_setup(cls, circuit: Circuit, config: ProverConfig | None = None) -> ParallelProver:
+        """A prover with the machine's shared development key for a circuit, made if there is none yet."""
+        config = config or ProverConfig()
+        pool = default_pool()
+        return cls(shared_key(circuit, config.key_directory, config.backend, pool.threads), config, pool)
+
+    def with_custom_pool(self, pool: ProverPool) -> ParallelProver:
+        """The same prover on another pool, which stays the caller's to close."""
+        return replace(self, pool=pool)
+
+    def prove_batch(
+        self,
+        witnesses: Limbs | Sequence[Limbs],
+        should_stop: ShouldStopItem | None = None,
+        on_phase: OnItemPhase | None = None,
+    ) -> BatchResult:
+        """Prove every witness of a batch.
+
+        Parameters
+        ----------
+        witnesses
+            ``uint64[batch, variables, 4]``, or a sequence of ``uint64[variables, 4]``; standard form.
+
+        Raises
+        ------
+        BadInput
+            If the batch is empty or above the limit. Errors of single items are in the result.
+
+        Notes
+        -----
+        Proofs run side by side, one to a thread; a batch shorter than the pool gives each proof several threads.
+        """
+        started = time.perf_counter()
+        self._check_batch(witnesses)
+        backend = self.config.backend or kernels.get_backend()
+        threads = max(1, self.pool.threads // len(witnesses))
+
+        def prove_item(index: int) -> ProofResult:
+            return _prove_item(
+                self.key,
+                witnesses[index],
+                backend,
+                threads,
+                started,
+                None if should_stop is None else partial(should_stop, index),
+                None if on_phase is None else partial(on_phase, index),
+            )
+
+        results: dict[int, ProofResult] = {}
+        pending = list(range(len(witnesses)))
+        for _ in range(ATTEMPTS):
+            results.update(zip(pending, self._run(prove_item, pending), strict=True))
+            pending = _invalid(self.key, [(i, results[i]) for i in pending], backend)
+        for index in pending:
+            results[index] = replace(results[index], proof=None, public_inputs=None, error=device_fault(backend))
+        return BatchResult(tuple(results[i] for i in range(len(witnesses))), time.perf_counter() - started)
+
+    def _run(self, prove_item: Callable[[int], ProofResult], indices: Sequence[int]) -> list[ProofResult]:
+        futures = [self.pool.submit(prove_item, index) for index in indices]
+        try:
+            return [future.result() for future in futures]
+        finally:
+            for future in futures:  # when interrupted, what has not begun does not begin
+                future.cancel()
+
+    def _check_batch(self, witnesses: Limbs | Sequence[Limbs]) -> None:
+        if isinstance(witnesses, np.ndarray) and witnesses.ndim != 3:
+            raise BadInput(f"a batch of witnesses is uint64[batch, variables, 4], not of shape {list(witnesses.shape)}")
+        if not len(witnesses):
+            raise BadInput("a batch needs at least one witness")
+        if len(witnesses) > self.config.batch_limit:
+            raise BadInput(f"a batch holds at most {self.config.batch_limit} witnesses, not {len(witnesses)}; split it")
+
+
+def _prove_item(
+    pk: ProvingKey,
+    witness: Limbs,
+    backend: Backend,
+    threads: int,
+    submitted: float,
+    should_stop: ShouldStop | None,
+    on_phase: OnPhase | None,
+) -> ProofResult:
+    """Prove one item without verifying it; what goes wrong becomes the item's error."""
+    begun = time.perf_counter()
+    proof: Proof | None = None
+    public_inputs: Limbs | None = None
+    error: ProverError | None = None
+    try:
+        proof = prove_unverified(pk, witness, backend, threads=threads, should_stop=should_stop, on_phase=on_phase)
+        public_inputs = witness[1 : pk.metadata.public + 1].copy()
+    except ProverError as refused:
+        error = refused.with_traceback(None)  # its frames hold the witness
+    except Exception as unexpected:  # noqa: BLE001 - one item must not take the batch down
+        _log.exception("backend %s failed", backend.name)
+        error = DeviceFault(f"backend {backend.name} failed with {type(unexpected).__name__}; see the log")
+    ended = time.perf_counter()
+    return ProofResult(proof, public_inputs, error, ended - submitted, ended - begun)
+
+
+def _invalid(pk: ProvingKey, results: Sequence[tuple[int, ProofResult]], backend: Backend) -> list[int]:
+    """Indices of the proofs that do not verify."""
+    made = [(i, item.proof, item.public_inputs) for i, item in results if item.proof and item.public_inputs is not None]
+    if not made:
+        return []
+    indices, proofs, public_inputs = zip(*made, strict=True)
+    try:
+        verify_batch(pk.verifying_key, proofs, public_inputs, backend)
+    except InvalidProof as invalid:
+        _log.warning("backend %s made proofs that do not verify: items %s", backend.name, invalid.indices)
+        return [indices[position] for position in invalid.indices]
+    return []
