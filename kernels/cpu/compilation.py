@@ -123,7 +123,7 @@ class _KernelCache(_Cache):  # type: ignore[misc]  # numba is untyped
     def cache_path(self) -> str:
         return str(self._file.parent)
 
-    def load_overload(self, _signature: Any, target_context: Any) -> Any:  # noqa: ANN401 - numba's types
+    def load_overload(self, _signature: Any, target_context: Any) -> Any:
         try:
             payload = pickle.loads(self._file.read_bytes())  # noqa: S301 - our own file in the user's own folder
         except (OSError, EOFError, pickle.UnpicklingError):
@@ -133,7 +133,7 @@ class _KernelCache(_Cache):  # type: ignore[misc]  # numba is untyped
         self.hit = True
         return compiler.CompileResult._rebuild(target_context, *payload)  # noqa: SLF001 - no public form exists
 
-    def save_overload(self, _signature: Any, result: Any) -> None:  # noqa: ANN401 - numba's types
+    def save_overload(self, _signature: Any, result: Any) -> None:
         with contextlib.suppress(OSError):  # a full disk costs the next start time, nothing else
             handle, temporary = tempfile.mkstemp(dir=self._file.parent)
             with os.fdopen(handle, "wb") as stream:
@@ -165,7 +165,7 @@ class KernelSet:
         function.__qualname__ = f"{self.name}.{function.__name__}"
         return njit(nogil=True, error_model="numpy")(function)  # type: ignore[no-any-return]
 
-    def kernel(self, *arguments: Any, returns: Any = types.void) -> Callable[[Function], Function]:  # noqa: ANN401
+    def kernel(self, *arguments: Any, returns: Any = types.void) -> Callable[[Function], Function]:
         """Compile a function that Python calls, for exactly these argument types; loads it from disk when it can."""
 
         def compile_now(function: Function) -> Function:
@@ -181,3 +181,10 @@ class KernelSet:
             return dispatcher  # type: ignore[no-any-return]
 
         return compile_now
+
+
+@njit(nogil=True, error_model="numpy")
+def copy_words(out: Any, start: int, source: Any, first: int, words: int) -> None:
+    """Copy ``words`` words; slice assignments do the same but take a second each to compile."""
+    for w in range(words):
+        out[start + w] = source[first + w]

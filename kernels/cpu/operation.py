@@ -78,37 +78,69 @@ class RingSpec:
         return base if self.degree == 1 else QuadraticRing(base)
 
 
-def _pointer(context: Any, builder: ir.IRBuilder, kind: Any, array: Any, index: Any, words: int) -> ir.Value:  # noqa: ANN401
+def _pointer(context: Any, builder: ir.IRBuilder, kind: Any, array: Any, index: Any, words: int) -> ir.Value:
     base = context.make_array(kind)(context, builder, array).data
     return builder.gep(base, [builder.mul(index, WORD(words))])
 
 
 def _implementation(
-    spec: RingSpec, formula: Callable[..., Any], inputs: Sequence[int], outputs: int, *, with_ring: bool
+    spec: RingSpec, formula: Callable[..., Any], inputs: Sequence[int], outputs: int, *, with_ring: bool, outline: bool
 ) -> Callable[..., ir.Value]:
-    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Sequence[Any]) -> ir.Value:  # noqa: ANN401
+    """Code generator of an intrinsic: finds the operands in memory, then runs the formula in place or calls it."""
+
+    def compute(builder: ir.IRBuilder, pointers: Sequence[ir.Value]) -> ir.Value | None:
         ring = spec.emit(builder)
         operands = []
-        for number, elements in enumerate(inputs):
-            at = 2 + 2 * number if outputs else 2 * number
-            array, index = arguments[at : at + 2]
-            start = _pointer(context, builder, signature.args[at], array, index, elements * ring.words)
+        for start, elements in zip(pointers[-len(inputs) :], inputs, strict=True):
             loaded = [ring.load(builder.gep(start, [WORD(e * ring.words)])) for e in range(elements)]
             operands.append(loaded[0] if elements == 1 else tuple(loaded))
         result = formula(ring, *operands) if with_ring else formula(*operands)
         if not outputs:
             return result
-        start = _pointer(context, builder, signature.args[0], *arguments[:2], outputs * ring.words)
         for e, element in enumerate((result,) if outputs == 1 else result):
-            ring.store(element, builder.gep(start, [WORD(e * ring.words)]))
-        return context.get_dummy_value()
+            ring.store(element, builder.gep(pointers[0], [WORD(e * ring.words)]))
+        return None
+
+    def call(builder: ir.IRBuilder, pointers: Sequence[ir.Value]) -> None:
+        # One function, however often the operation is used: kernels stay small and compile fast. Its name says all
+        # that its code depends on, so copies in several modules are one and the linker may keep any of them.
+        name = f"{spec.field.name}.{spec.degree}.{formula.__module__}.{formula.__qualname__}"
+        function = builder.module.globals.get(name)
+        if function is None:
+            kind = ir.FunctionType(ir.VoidType(), [pointer.type for pointer in pointers])
+            function = ir.Function(builder.module, kind, name)
+            function.linkage = "linkonce_odr"
+            function.attributes.add("noinline")
+            function.attributes.add("nounwind")
+            body = ir.IRBuilder(function.append_basic_block("entry"))
+            compute(body, function.args)
+            body.ret_void()
+        builder.call(function, pointers)
+
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Sequence[Any]) -> ir.Value:
+        elements = [outputs, *inputs] if outputs else list(inputs)
+        pointers = [
+            _pointer(context, builder, signature.args[2 * n], arguments[2 * n], arguments[2 * n + 1], e * spec.words)
+            for n, e in enumerate(elements)
+        ]
+        if outline:
+            call(builder, pointers)
+            return context.get_dummy_value()
+        result = compute(builder, pointers)
+        return context.get_dummy_value() if result is None else result
 
     return generate
 
 
 def operation(
-    spec: RingSpec, formula: Callable[..., Any], inputs: Sequence[int], outputs: int, *, with_ring: bool = False
-) -> Any:  # noqa: ANN401 - numba's intrinsic
+    spec: RingSpec,
+    formula: Callable[..., Any],
+    inputs: Sequence[int],
+    outputs: int,
+    *,
+    with_ring: bool = False,
+    outline: bool = False,
+) -> Any:
     """Make the intrinsic of a formula.
 
     Parameters
@@ -121,43 +153,48 @@ def operation(
         Ring elements of the result.
     with_ring
         Pass the ring as first argument, for formulas with constants.
+    outline
+        Emit the formula as a function of its own; for formulas of several products, where a call costs nothing.
+        The formula must be a function of a module: its name becomes the symbol.
     """
-    generate = _implementation(spec, formula, inputs, outputs, with_ring=with_ring)
+    if outline and "<" in formula.__qualname__:
+        raise ValueError(f"an outlined formula needs a name of its own, not {formula.__qualname__}")
+    generate = _implementation(spec, formula, inputs, outputs, with_ring=with_ring, outline=outline)
 
-    def typed(*arguments: Any) -> tuple[Any, Any]:  # noqa: ANN401 - numba types
+    def typed(*arguments: Any) -> tuple[Any, Any]:
         arrays = arguments[0::2]
         return types.void(*(t if t in arrays else types.int64 for t in arguments)), generate
 
     if len(inputs) == 1:
 
-        def unary(_context: Any, out: Any, i: Any, a: Any, j: Any) -> Any:  # noqa: ANN401
+        def unary(_context: Any, out: Any, i: Any, a: Any, j: Any) -> Any:
             return typed(out, i, a, j)
 
         return intrinsic(unary)
     if len(inputs) == 2:
 
-        def binary(_context: Any, out: Any, i: Any, a: Any, j: Any, b: Any, k: Any) -> Any:  # noqa: ANN401
+        def binary(_context: Any, out: Any, i: Any, a: Any, j: Any, b: Any, k: Any) -> Any:
             return typed(out, i, a, j, b, k)
 
         return intrinsic(binary)
 
-    def ternary(_context: Any, out: Any, i: Any, a: Any, j: Any, b: Any, k: Any, c: Any, l: Any) -> Any:  # noqa: ANN401, E741
+    def ternary(_context: Any, out: Any, i: Any, a: Any, j: Any, b: Any, k: Any, c: Any, l: Any) -> Any:  # noqa: E741
         return typed(out, i, a, j, b, k, c, l)
 
     return intrinsic(ternary)
 
 
-def predicate(spec: RingSpec, condition: Callable[..., ir.Value], inputs: Sequence[int]) -> Any:  # noqa: ANN401
+def predicate(spec: RingSpec, condition: Callable[..., ir.Value], inputs: Sequence[int]) -> Any:
     """Make an intrinsic ``test(a, j)`` or ``test(a, j, b, k)`` that returns a boolean; ``condition`` gets the ring."""
-    generate = _implementation(spec, condition, inputs, 0, with_ring=True)
+    generate = _implementation(spec, condition, inputs, 0, with_ring=True, outline=False)
     if len(inputs) == 1:
 
-        def unary(_context: Any, a: Any, _j: Any) -> Any:  # noqa: ANN401
+        def unary(_context: Any, a: Any, _j: Any) -> Any:
             return types.boolean(a, types.int64), generate
 
         return intrinsic(unary)
 
-    def binary(_context: Any, a: Any, _j: Any, b: Any, _k: Any) -> Any:  # noqa: ANN401
+    def binary(_context: Any, a: Any, _j: Any, b: Any, _k: Any) -> Any:
         return types.boolean(a, types.int64, b, types.int64), generate
 
     return intrinsic(binary)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from llvmlite import ir
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from kernels.curves import PrimeField
 
@@ -85,28 +85,30 @@ class PortableField:
         limbs = [self.builder.select(condition, a, b) for a, b in zip(yes.limbs, no.limbs, strict=True)]
         return Element(self, limbs, max(yes.limit, no.limit))
 
-    # Carry chains. Sums are formed in 128 bits; LLVM turns them into add-with-carry.
+    # Carry chains: LLVM turns add-with-overflow followed by add-with-overflow into one add-with-carry.
+
+    def _chain(
+        self, step: Callable[[ir.Value, ir.Value], ir.Value], left: Sequence[ir.Value], right: Sequence[ir.Value]
+    ) -> tuple[list[ir.Value], ir.Value]:
+        b, out = self.builder, []
+        carry: ir.Value | None = None
+        for x, y in zip(left, right, strict=True):
+            pair = step(x, y)
+            value, overflow = b.extract_value(pair, 0), b.extract_value(pair, 1)
+            if carry is not None:
+                pair = step(value, b.zext(carry, WORD))
+                value, overflow = b.extract_value(pair, 0), b.or_(overflow, b.extract_value(pair, 1))
+            out.append(value)
+            carry = overflow
+        return out, carry
 
     def add_limbs(self, left: Sequence[ir.Value], right: Sequence[ir.Value]) -> list[ir.Value]:
         """Limbs of left + right, which must stay below R."""
-        b, carry, out = self.builder, None, []
-        for x, y in zip(left, right, strict=True):
-            total = b.add(b.zext(x, DOUBLE), b.zext(y, DOUBLE))
-            if carry is not None:
-                total = b.add(total, b.zext(carry, DOUBLE))
-            out.append(b.trunc(total, WORD))
-            carry = b.trunc(b.lshr(total, DOUBLE(64)), WORD)
-        return out
+        return self._chain(self.builder.uadd_with_overflow, left, right)[0]
 
     def subtract_limbs(self, left: Sequence[ir.Value], right: Sequence[ir.Value]) -> tuple[list[ir.Value], ir.Value]:
         """Limbs of left - right mod R, and the borrow bit."""
-        b, out = self.builder, []
-        borrow: ir.Value = BIT(0)
-        for x, y in zip(left, right, strict=True):
-            difference = b.sub(b.sub(b.zext(x, DOUBLE), b.zext(y, DOUBLE)), b.zext(borrow, DOUBLE))
-            out.append(b.trunc(difference, WORD))
-            borrow = b.trunc(b.lshr(difference, DOUBLE(127)), BIT)
-        return out, borrow
+        return self._chain(self.builder.usub_with_overflow, left, right)
 
     def multiply_limbs(self, left: Sequence[ir.Value], right: Sequence[ir.Value]) -> list[ir.Value]:
         """Montgomery product by operand scanning (CIOS), without the overflow limb.
@@ -148,7 +150,7 @@ class PortableField:
         function = module.globals.get(name)
         if function is None:
             function = ir.Function(module, ir.FunctionType(result_type, [WORD] * (2 * self.words)), name)
-            function.linkage = "internal"
+            function.linkage = "linkonce_odr"  # the same code in every module that has it
             function.attributes.add("noinline")
             function.attributes.add("nounwind")
             body = PortableField(self.field, ir.IRBuilder(function.append_basic_block("entry")))

@@ -15,6 +15,11 @@ XYZZ = tuple[Element, Element, Element, Element]
 Slope = tuple[Element, Element]
 
 
+def product(left: Element, right: Element) -> Element:
+    """Product of two coordinates."""
+    return left * right
+
+
 def double_affine(point: Affine) -> XYZZ:
     """Twice an affine point that is not infinity (mdbl-2008-s-1: 4M + 3S). No point of odd order has y = 0."""
     x, y = point

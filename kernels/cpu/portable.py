@@ -1,0 +1,223 @@
+"""The ``portable`` backend: 64-bit limbs, 128-bit products, any CPU that Numba compiles for."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels.backend import Array, Bases, SparseMatrix
+from kernels.cpu import msm as msm_algorithm
+from kernels.cpu.points import point_checks
+from kernels.cpu.scalars import ScalarKernels, scalar_kernels
+from kernels.curves import Curve, Group, PrimeField
+from kernels.encoding import montgomery_from_ints
+
+
+class PortableBackend:
+    """Implements :class:`kernels.backend.Backend` with one-lane Numba kernels. Keeps no tables beside the points."""
+
+    name = "portable"
+
+    def load_bases(self, curve: Curve, group: Group, points: Array, table_bytes: int = 0) -> Bases:
+        """Check the shape of ``points``; this backend adds no tables, so ``table_bytes`` is a budget it never uses."""
+        if table_bytes < 0:
+            raise ValueError(f"table_bytes must not be negative, not {table_bytes}")
+        return Bases(curve, group, _points(curve, group, points))
+
+    def msm(
+        self, bases: Bases, scalars: Array, threads: int = 1, should_stop: Callable[[], bool] | None = None
+    ) -> Array:
+        """Sum of scalars[i] * points[i]; a leading batch dimension gives one sum each."""
+        scalars = _elements(scalars)
+        if scalars.ndim not in {2, 3} or scalars.shape[-2] != len(bases):
+            raise ValueError(
+                f"scalars must be uint64[{len(bases)}, 4] or [batch, {len(bases)}, 4], not {scalars.shape}"
+            )
+        if scalars.ndim == 2:
+            return msm_algorithm.msm(bases, scalars, threads, should_stop)
+        out = np.empty((len(scalars), *bases.curve.point_shape(bases.group)), np.uint64)
+        for number, vector in enumerate(scalars):
+            out[number] = msm_algorithm.msm(bases, vector, threads, should_stop)
+        return out
+
+    def multiply_base(self, curve: Curve, group: Group, point: Array, scalars: Array, threads: int = 1) -> Array:
+        """Multiples scalars[i] * point."""
+        base = _points(curve, group, np.asarray(point)[None])
+        return msm_algorithm.multiply_base(curve, group, base[0], _elements(scalars).reshape(-1, 4), threads)
+
+    def on_curve(self, curve: Curve, group: Group, points: Array) -> npt.NDArray[np.bool_]:
+        """Whether each point has coordinates below p and lies on the curve."""
+        points = _points(curve, group, points)
+        out = np.empty(len(points), np.uint8)
+        point_checks(curve, group).on_curve(points.reshape(-1), len(points), out)
+        return out.astype(np.bool_)
+
+    def in_subgroup(self, curve: Curve, group: Group, points: Array) -> npt.NDArray[np.bool_]:
+        """Whether each point on the curve has order dividing r."""
+        points = _points(curve, group, points)
+        out = np.empty(len(points), np.uint8)
+        point_checks(curve, group).in_subgroup(points.reshape(-1), len(points), out)
+        return out.astype(np.bool_)
+
+    def ntt(
+        self, curve: Curve, values: Array, inverse: bool = False, coset: int | None = None, threads: int = 1
+    ) -> Array:
+        """Evaluate on, or with ``inverse`` interpolate from, the 2^k-th roots of unity (times ``coset``)."""
+        values = _elements(values)
+        n = values.shape[-2] if values.ndim > 1 else 0
+        if n == 0 or n & (n - 1):
+            raise ValueError(f"a transform needs uint64[..., 2^k, 4], not {values.shape}")
+        out = values.copy()
+        kernels = scalar_kernels(curve)
+        domain = _domain(curve, n.bit_length() - 1, inverse, coset)
+
+        def run(vector: Array) -> None:
+            flat = vector.reshape(-1)
+            if domain.before is not None:
+                kernels.multiply(flat, domain.before, n, 1, flat)
+            kernels.transform(flat, domain.twiddles, domain.log2_size)
+            if domain.after is not None:
+                kernels.multiply(flat, domain.after, n, domain.after_step, flat)
+
+        _for_each(run, list(out.reshape(-1, n, 4)), threads)
+        return out
+
+    def multiply(self, curve: Curve, left: Array, right: Array) -> Array:
+        """Montgomery product per element."""
+        kernel = scalar_kernels(curve).multiply
+        return _pointwise(kernel, *((left, right) if np.ndim(left) >= np.ndim(right) else (right, left)))
+
+    def add(self, curve: Curve, left: Array, right: Array) -> Array:
+        """Sum per element."""
+        kernel = scalar_kernels(curve).add
+        return _pointwise(kernel, *((left, right) if np.ndim(left) >= np.ndim(right) else (right, left)))
+
+    def subtract(self, curve: Curve, left: Array, right: Array) -> Array:
+        """Difference per element."""
+        left, right = np.asarray(left), np.asarray(right)
+        if left.ndim < right.ndim:
+            left = np.broadcast_to(left, right.shape)
+        return _pointwise(scalar_kernels(curve).subtract, left, right)
+
+    def to_montgomery(self, curve: Curve, values: Array) -> Array:
+        """Standard form to Montgomery form."""
+        return self.multiply(curve, values, _constant(curve.fr, curve.fr.R))
+
+    def from_montgomery(self, curve: Curve, values: Array) -> Array:
+        """Montgomery form to standard form."""
+        return self.multiply(curve, values, _constant(curve.fr, curve.fr.R_inverse))
+
+    def sparse_product(self, curve: Curve, matrix: SparseMatrix, vectors: Array, threads: int = 1) -> Array:
+        """Matrix times vector(s)."""
+        vectors = _elements(vectors)
+        if vectors.ndim < 2 or (len(matrix.indices) and int(matrix.indices.max()) >= vectors.shape[-2]):
+            raise ValueError(f"the matrix has columns that vectors of shape {vectors.shape} lack")
+        out = np.empty((*vectors.shape[:-2], matrix.rows, 4), np.uint64)
+        kernel = scalar_kernels(curve).sparse_product
+        coefficients = matrix.coefficients.reshape(-1)
+        flat_in = vectors.reshape(-1, vectors.shape[-2] * 4)
+        flat_out = out.reshape(-1, matrix.rows * 4)
+
+        def run(job: tuple[int, int, int]) -> None:
+            number, first, last = job
+            kernel(matrix.indptr, matrix.indices, coefficients, flat_in[number], first, last, flat_out[number])
+
+        rows = -(-matrix.rows // threads) or 1
+        jobs = [
+            (number, first, min(first + rows, matrix.rows))
+            for number in range(len(flat_in))
+            for first in range(0, matrix.rows, rows)
+        ]
+        _for_each(run, jobs, threads)
+        return out
+
+    def pairing_product_is_one(self, curve: Curve, g1_points: Array, g2_points: Array) -> bool:
+        """Whether the product of e(P_i, Q_i) is one."""
+        g1_points, g2_points = _points(curve, "g1", g1_points), _points(curve, "g2", g2_points)
+        if len(g1_points) != len(g2_points):
+            raise ValueError(f"a pairing product needs pairs, not {len(g1_points)} and {len(g2_points)} points")
+        from kernels.cpu.pairing import pairing_kernels  # noqa: PLC0415
+
+        product_is_one = pairing_kernels(curve).product_is_one
+        return bool(product_is_one(g1_points.reshape(-1), g2_points.reshape(-1), len(g1_points)))
+
+
+class _Domain:
+    """Constants of one transform: twiddles, and factors before and after (coset powers, 1/n)."""
+
+    def __init__(self, curve: Curve, log2_size: int, inverse: bool, coset: int | None) -> None:
+        field, kernels, n = curve.fr, scalar_kernels(curve), 1 << log2_size
+        self.log2_size = log2_size
+        root = curve.root_of_unity(log2_size)
+        if inverse:
+            root = pow(root, -1, field.modulus)
+        self.twiddles = _powers(kernels, field, root, max(n // 2, 1))
+        self.before: Array | None = None
+        self.after: Array | None = None
+        self.after_step = 0
+        if coset is not None and not 0 < coset < field.modulus:
+            raise ValueError("a coset generator lies between 0 and r")
+        if not inverse:
+            if coset is not None:
+                self.before = _powers(kernels, field, coset, n)
+            return
+        self.after = montgomery_from_ints(field, [pow(n, -1, field.modulus)]).reshape(-1)
+        if coset is not None:
+            shifts = _powers(kernels, field, pow(coset, -1, field.modulus), n)
+            kernels.multiply(shifts, self.after, n, 0, shifts)
+            self.after, self.after_step = shifts, 1
+
+
+def _powers(kernels: ScalarKernels, field: PrimeField, base: int, n: int) -> Array:
+    out = np.empty(4 * n, np.uint64)
+    kernels.powers(montgomery_from_ints(field, [base]).reshape(-1), n, out)
+    return out
+
+
+@functools.lru_cache(maxsize=16)  # a proof uses three; 2^20 elements take 32 MiB each
+def _domain(curve: Curve, log2_size: int, inverse: bool, coset: int | None) -> _Domain:
+    return _Domain(curve, log2_size, inverse, coset)
+
+
+@functools.cache
+def _constant(field: PrimeField, value: int) -> Array:
+    """A factor that a Montgomery product turns a value by: ``value`` itself, in Montgomery form."""
+    return montgomery_from_ints(field, [value]).reshape(-1)
+
+
+def _pointwise(kernel: Callable[..., None], left: Array, right: Array) -> Array:
+    left, right = _elements(left), _elements(right)
+    single = right.size == 4
+    if not single and left.shape != right.shape:
+        raise ValueError(f"operands of shapes {left.shape} and {right.shape} do not match element for element")
+    out = np.empty(left.shape, np.uint64)
+    kernel(left.reshape(-1), right.reshape(-1), left.size // 4, 0 if single else 1, out.reshape(-1))
+    return out
+
+
+def _elements(values: Array) -> Array:
+    if values.dtype != np.uint64 or values.ndim < 1 or values.shape[-1] != 4:
+        raise ValueError(f"field elements are uint64[..., 4], not {values.dtype}{list(values.shape)}")
+    return np.ascontiguousarray(values)
+
+
+def _points(curve: Curve, group: Group, points: Array) -> Array:
+    shape = curve.point_shape(group)
+    if points.dtype != np.uint64 or points.shape[1:] != shape:
+        expected = ", ".join(str(extent) for extent in shape)
+        raise ValueError(f"{group} points are uint64[n, {expected}], not {points.dtype}{list(points.shape)}")
+    return np.ascontiguousarray(points)
+
+
+def _for_each(run: Callable[[Any], None], jobs: list[Any], threads: int) -> None:
+    if threads == 1 or len(jobs) == 1:
+        for job in jobs:
+            run(job)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(run, jobs))

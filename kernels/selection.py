@@ -1,0 +1,40 @@
+"""Choose a backend by name, by environment, or by what the machine can do."""
+
+from __future__ import annotations
+
+import functools
+import os
+
+from kernels.backend import Backend
+from kernels.cpu.portable import PortableBackend
+
+BACKEND_VARIABLE = "FASTPATH_PROVER_BACKEND"
+_BACKENDS = {"portable": PortableBackend}
+BACKEND_NAMES: tuple[str, ...] = ("auto", *_BACKENDS)
+
+
+def get_backend(name: str = "auto") -> Backend:
+    """Return the backend of that name; one instance a process.
+
+    Parameters
+    ----------
+    name
+        ``"auto"`` takes the name in the environment variable ``FASTPATH_PROVER_BACKEND``, else the fastest backend
+        that runs here.
+
+    Raises
+    ------
+    ValueError
+        If no backend has that name. Nothing falls through to another one silently.
+    """
+    source = "get_backend"
+    if name == "auto":
+        name, source = os.environ.get(BACKEND_VARIABLE, "auto"), BACKEND_VARIABLE
+    if name not in BACKEND_NAMES:
+        raise ValueError(f"{source}: no backend is called {name!r}; choose one of {', '.join(BACKEND_NAMES)}")
+    return _instance("portable" if name == "auto" else name)
+
+
+@functools.cache
+def _instance(name: str) -> Backend:
+    return _BACKENDS[name]()
