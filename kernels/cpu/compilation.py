@@ -183,7 +183,7 @@ class KernelSet:
         return compile_now
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]  # numba is untyped
 def copy_words(out: Any, start: int, source: Any, first: int, words: int) -> None:
     """Copy ``words`` words; slice assignments do the same but take a second each to compile."""
     for w in range(words):

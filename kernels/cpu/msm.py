@@ -77,7 +77,7 @@ def msm_kernels(curve: Curve, group: Group) -> MsmKernels:
         buckets = np.zeros((1 << (c - 1)) * point_words, np.uint64)
         scratch = np.empty(scratch_words, np.uint64)
         running = np.zeros(point_words, np.uint64)
-        highest = 0
+        highest: Any = 0
         for i in range(n):
             digit = np.int64(digits[i])
             if digit > 0:

@@ -171,6 +171,12 @@ class Element:
     limbs: Sequence[Any]
     limit: int
 
+    def __post_init__(self) -> None:
+        if self.limit > self.ring.R:
+            raise OverflowError(
+                f"{self.ring.field.name} has no room for a value up to {self.limit / self.ring.R:.2f} R"
+            )
+
     def reduced(self, limit: int) -> Element:
         """Subtract multiples of p, without branches, until the value stays below ``limit`` (at least p)."""
         ring, element = self.ring, self
@@ -192,8 +198,6 @@ class Element:
             a, b = (a.canonical(), b) if a.limit >= b.limit else (a, b.canonical())
         if a.limit + b.limit > ring.R:
             a, b = a.canonical(), b.canonical()
-        if a.limit + b.limit > ring.R:
-            raise OverflowError(f"{ring.field.name} has no room for a sum")
         return Element(ring, ring.add_limbs(a.limbs, b.limbs), a.limit + b.limit)
 
     def __sub__(self, other: Element) -> Element:
@@ -217,8 +221,8 @@ class Element:
             small = small.canonical()
         # Montgomery: (a b + m p) / R with m < R is below a b / R + p.
         limit = small.limit * large.limit // ring.R + ring.modulus + 1
-        if small.limit + ring.modulus > ring.R or limit > ring.R:
-            raise OverflowError(f"{ring.field.name} has no room for a product")
+        if small.limit + ring.modulus > ring.R:
+            raise OverflowError(f"{ring.field.name} has no room for the steps of a product")
         multiply = ring.multiply_limbs if ring.inline else ring.call_multiply
         return Element(ring, multiply(small.limbs, large.limbs), limit)
 
