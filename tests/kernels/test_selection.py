@@ -16,7 +16,7 @@ def test_the_environment_chooses_for_auto(monkeypatch):
 @pytest.mark.parametrize("value", ["", "fast", "Portable", "reference"])
 def test_a_wrong_environment_never_falls_through(monkeypatch, value):
     monkeypatch.setenv("FASTPATH_PROVER_BACKEND", value)
-    with pytest.raises(ValueError, match="FASTPATH_PROVER_BACKEND.*portable"):
+    with pytest.raises(ValueError, match=r"FASTPATH_PROVER_BACKEND.*portable"):
         get_backend()
 
 
