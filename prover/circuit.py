@@ -26,7 +26,7 @@ Inputs = Mapping[str, Any]
 """Values by signal name, flat (``"inputs[0].value"``) or nested (``{"inputs": [{"value": 7}]}``)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Circuit:
     """A constraint system with names, and a program that fills in its witnesses.
 
@@ -76,6 +76,10 @@ class Circuit:
     def curve(self) -> Curve:
         """Curve over whose scalar field the circuit works."""
         return self.r1cs.curve
+
+    def __repr__(self) -> str:
+        parameters = "".join(f", {name}={value}" for name, value in self.parameters.items())
+        return f"Circuit({self.name}, {self.curve.name}{parameters}; {self.r1cs.constraints} constraints)"
 
     @cached_property
     def variable(self) -> Mapping[str, int]:

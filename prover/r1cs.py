@@ -22,7 +22,7 @@ _CHUNK_BYTES = 1 << 26
 """Size at which a batch is split, so that the three products of a chunk stay within a few hundred megabytes."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class R1CS:
     """A rank-1 constraint system.
 
@@ -45,6 +45,9 @@ class R1CS:
     variables: int
     public: int
     constraint_names: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"R1CS({self.curve.name}; {self.constraints} constraints, {self.variables} variables)"
 
     @property
     def constraints(self) -> int:

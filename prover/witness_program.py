@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from kernels.encoding import Limbs
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class WitnessProgram:
     """A straight-line program over Fr.
 

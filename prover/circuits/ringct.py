@@ -19,7 +19,8 @@ public. The witness builder here refuses to make such a witness.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from prover.circuit import Circuit, Inputs
@@ -109,8 +110,15 @@ def _constrain_output(builder: CircuitBuilder, name: str, made: LinearCombinatio
 def random_inputs(
     curve: Curve, *, depth: int, inputs: int, outputs: int, batch: int, rng: random.Random
 ) -> list[Inputs]:
-    """Make consistent inputs, each with a tree of its own (random wherever the spent coins' paths do not reach)."""
-    return [_random_transaction(curve, depth, inputs, outputs, rng) for _ in range(batch)]
+    """Make consistent inputs: random amounts, each transaction with a tree of its own."""
+    share = (1 << VALUE_BITS) // inputs  # the sum of the inputs, and so every part of it, stays below 2^64
+    made = []
+    for _ in range(batch):
+        values = [rng.randrange(share) for _ in range(inputs)]
+        cuts = sorted(rng.randint(0, sum(values)) for _ in range(outputs))
+        *amounts, fee = (end - start for start, end in pairwise([0, *cuts, sum(values)]))
+        made.append(transaction(curve, depth, values, amounts, fee, rng))
+    return made
 
 
 def sample(circuit: Circuit, batch: int, rng: random.Random) -> list[Inputs]:
@@ -119,18 +127,20 @@ def sample(circuit: Circuit, batch: int, rng: random.Random) -> list[Inputs]:
     return random_inputs(circuit.curve, depth=depth, inputs=inputs, outputs=outputs, batch=batch, rng=rng)
 
 
-def _random_transaction(curve: Curve, depth: int, inputs: int, outputs: int, rng: random.Random) -> Inputs:
+def transaction(
+    curve: Curve, depth: int, spent: Sequence[int], made: Sequence[int], fee: int, rng: random.Random
+) -> Inputs:
+    """Make the inputs of a transaction of given amounts, everything else random.
+
+    The spent coins lie at random places of a tree that is random wherever their paths do not reach. The amounts are
+    taken as they are, consistent or not.
+    """
+
     def element() -> int:
         return rng.randrange(curve.fr.modulus)
 
-    share = (1 << VALUE_BITS) // max(inputs, outputs + 1)
-    values = [rng.randrange(share) for _ in range(inputs)]
-    # Cut the sum at random points: outputs, then the fee. Each part stays below 2^64 because the sum does.
-    cuts = sorted(rng.randint(0, sum(values)) for _ in range(outputs))
-    *made, fee = (end - start for start, end in zip([0, *cuts], [*cuts, sum(values)], strict=True))
-
-    coins = [{"secret_key": element(), "value": value, "blinding": element()} for value in values]
-    places = rng.sample(range(1 << depth), inputs)
+    coins = [{"secret_key": element(), "value": value, "blinding": element()} for value in spent]
+    places = rng.sample(range(1 << depth), len(coins))
     leaves = {
         place: commitment(curve, coin["value"], coin["blinding"], public_key(curve, coin["secret_key"]))
         for place, coin in zip(places, coins, strict=True)

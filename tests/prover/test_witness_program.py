@@ -1,6 +1,5 @@
 import random
 
-import numpy as np
 import pytest
 
 from kernels.curves import BLS12_381, BN254
@@ -39,20 +38,6 @@ def test_compiled_evaluation_agrees_with_integers(curve):
         assert ints_from_limbs(witness) == expected
         assert check == expected_check
     assert len(set(violated.tolist())) == 3  # range, parity, satisfied
-
-
-def test_read_only_inputs_and_arrays_are_accepted():
-    program = every_kind_of_step(BN254)
-    arrays = [program.steps, program.inputs, program.checks, program.forms.indptr, program.forms.indices]
-    inputs = limbs_from_ints([5, 6], 4).reshape(1, 2, 4)
-    for array in [*arrays, program.forms.coefficients, inputs]:
-        array.flags.writeable = False
-    assert program.run_batch(inputs)[1].tolist() == [SATISFIED]
-
-
-def test_inputs_of_another_shape_are_refused():
-    with pytest.raises(ValueError, match="inputs must be"):
-        every_kind_of_step(BN254).run_batch(np.zeros((2, 3, 4), np.uint64))
 
 
 def test_forced_values_reach_what_depends_on_them():
