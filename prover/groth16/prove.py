@@ -21,7 +21,6 @@ from prover.groth16.prepare import PreparedKey, prepare
 from prover.groth16.proof import Proof
 from prover.groth16.verify import verify
 from prover.groth16.witness_map import witness_map
-from prover.r1cs import validate_witness
 from prover.randomness import Randomness
 
 if TYPE_CHECKING:
@@ -104,7 +103,6 @@ def prove_unverified(
     For batches, which are verified as a whole; not part of the public interface.
     """
     with run_phase(Phase.CHECK_WITNESS, on_phase, should_stop):
-        validate_witness(pk.curve, pk.metadata.variables, witness)
         pk.r1cs.check(witness, backend)
     key = prepare(pk, backend)
     order = pk.curve.fr.modulus
