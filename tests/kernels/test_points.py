@@ -49,7 +49,7 @@ def fp2_multiply(a, b, p):
 
 def fp2_power(a, exponent, p):
     result = (1, 0)
-    for bit in bin(exponent)[2:]:
+    for bit in f"{exponent:b}":
         result = fp2_multiply(result, result, p)
         if bit == "1":
             result = fp2_multiply(result, a, p)

@@ -12,7 +12,7 @@ def evaluate(coefficients, x, r):
 
 @pytest.fixture(params=["one", "odd coset", "7"])
 def coset(request, curve):
-    return {"one": lambda k: None, "odd coset": lambda k: curve.root_of_unity(k + 1), "7": lambda k: 7}[request.param]
+    return {"one": lambda _: None, "odd coset": lambda k: curve.root_of_unity(k + 1), "7": lambda _: 7}[request.param]
 
 
 @pytest.mark.parametrize("k", [0, 1, 2, 3, 6])
