@@ -1,0 +1,362 @@
+"""The FastPath service: one async Ray actor around :class:`fastpath.scheduler.Scheduler`.
+
+It passes references on and holds no key, no witness value and no policy. All its methods run on one event loop, so the
+scheduler needs no lock.
+
+A worker is any actor handle with these methods::
+
+    run_group(key_id, witness_refs, rows, job_ids) -> list[dict]   # one per job, in order, with the fields
+                                # status "ok" | "error", payload, public_inputs, error, seconds
+    cancel(job_ids) -> None     # best effort; must answer while run_group works
+    health() -> dict            # anything, once it can work
+
+``witness_refs[i]`` is ``[reference to the batch's array]``, wrapped so that Ray does not resolve it, and ``rows[i]``
+the row of job i in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+import ray
+from ray.exceptions import ActorDiedError, RayActorError, RayTaskError
+
+from fastpath.decisions import BatchStatus, Cancellation, Dispatch, JobStatus, Outcome
+from fastpath.errors import BadRequest, Unavailable
+from fastpath.job import DEFAULT_PRIORITY, BatchIds, JobRecord
+from fastpath.scheduler import Scheduler
+from fastpath.settings import SchedulerSettings
+from fastpath.statistics import ServiceStats
+from fastpath.submission import Submission
+
+ACTOR_NAME: Final = "fastpath"
+_LONGEST_POLL_S: Final = 60.0
+_HEALTH_EVERY_S: Final = 0.25
+_HEALTH_TIMEOUT_S: Final = 10.0
+_CONCURRENT_CALLS: Final = 10_000  # long polls each hold one
+
+_log = logging.getLogger(__name__)
+
+
+class FastPath:
+    """Takes batches, sends them to workers in groups, keeps results until they are fetched. See :func:`start`.
+
+    Parameters
+    ----------
+    namespace
+        Ray namespace it lives in; shown in its name.
+    settings
+        Limits and targets.
+    metrics_factory
+        ``"module:function"``. The function is called with a zero-argument, thread-safe provider of
+        :class:`ServiceStats`, serves them, and returns its address.
+    """
+
+    def __init__(
+        self, namespace: str = "", settings: SchedulerSettings | None = None, metrics_factory: str | None = None
+    ) -> None:
+        self._namespace = namespace
+        self._settings = settings or SchedulerSettings()
+        self._scheduler = Scheduler(self._settings, random.SystemRandom(), time.monotonic())
+        self._batch_ids = BatchIds(random.SystemRandom())
+        self._handles: dict[str, Any] = {}
+        self._witnesses: dict[str, Any] = {}
+        self._waiters: dict[str, asyncio.Event] = {}
+        self._idle = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._watched: set[str] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._metrics_factory = metrics_factory
+        self._metrics_address: str | None = None
+
+    def __repr__(self) -> str:
+        return f"FastPath(namespace={self._namespace}, max_jobs={self._settings.max_jobs})"
+
+    # --- workers
+
+    async def register_worker(self, name: str, handle: Any, slots: int = 1) -> None:  # noqa: ANN401 - duck-typed
+        """Send groups to a worker, at most ``slots`` at a time. A known name gets the new handle.
+
+        Raises
+        ------
+        BadRequest
+            If name or slots are malformed.
+        """
+        self._scheduler.add_worker(name, slots)
+        self._handles[name] = handle
+        self._advance()
+
+    async def remove_worker(self, name: str) -> None:
+        """Send a worker nothing more; what it has runs elsewhere. With the last worker, all jobs fail."""
+        self._scheduler.remove_worker(time.monotonic(), name)
+        self._handles.pop(name, None)
+        self._advance()
+
+    # --- batches
+
+    async def submit_batch(
+        self,
+        key_id: str,
+        witness: list[Any],
+        count: int,
+        item_bytes: int,
+        *,
+        deadline_s: float | None = None,
+        priority: int = DEFAULT_PRIORITY,
+        submitter: str = "",
+    ) -> tuple[str, list[str]]:
+        """Queue a batch, whole or not at all.
+
+        Parameters
+        ----------
+        witness
+            ``[reference]`` to the array of ``count`` items, in a list so that Ray does not resolve it.
+
+        Returns
+        -------
+        The batch id and the ids of its jobs, in order.
+
+        Raises
+        ------
+        BadRequest, Overloaded, Unavailable
+            See :meth:`fastpath.scheduler.Scheduler.submit`.
+        """
+        if not isinstance(witness, list) or len(witness) != 1 or not isinstance(witness[0], ray.ObjectRef):
+            raise BadRequest("pass the witness batch as a list of one object reference: [ray.put(array)]")
+        submission = Submission(
+            key_id=key_id,
+            count=count,
+            item_bytes=item_bytes,
+            deadline_s=deadline_s,
+            priority=priority,
+            submitter=submitter,
+        )
+        batch_id = self._batch_ids.next(time.time_ns() // 1_000_000)
+        job_ids = self._scheduler.submit(time.monotonic(), batch_id, submission)
+        self._witnesses[batch_id] = witness[0]
+        self._advance()
+        return batch_id, job_ids
+
+    async def poll(self, batch_id: str, seen: int = 0, timeout_s: float = 30.0) -> list[JobRecord]:
+        """Return the finished jobs of a batch after the first ``seen``; wait for one if there is none yet.
+
+        Empty after ``timeout_s`` (at most a minute), or at once when all jobs of the batch were seen.
+
+        Raises
+        ------
+        UnknownJob
+            If there is no such batch (any more).
+        """
+        deadline = time.monotonic() + min(timeout_s, _LONGEST_POLL_S)
+        while True:
+            records = self._scheduler.records(batch_id, max(seen, 0))
+            left_s = deadline - time.monotonic()
+            if records or left_s <= 0 or self._scheduler.finished(batch_id):
+                return records
+            changed = self._waiters.setdefault(batch_id, asyncio.Event())
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(changed.wait(), left_s)
+
+    async def acknowledge(self, batch_id: str) -> None:
+        """Drop the results of a batch, at once or when it has finished.
+
+        Raises
+        ------
+        UnknownJob
+            If there is no such batch (any more).
+        """
+        self._scheduler.acknowledge(batch_id)
+
+    async def cancel(self, identifier: str) -> Cancellation:
+        """Cancel a batch or a job, waiting or running; finished jobs stay as they are.
+
+        Raises
+        ------
+        UnknownJob
+            If there is no such batch or job.
+        """
+        cancellation = self._scheduler.cancel(time.monotonic(), identifier)
+        self._advance()
+        return cancellation
+
+    async def status(self, identifier: str) -> BatchStatus | JobStatus:
+        """Describe a batch or a job.
+
+        Raises
+        ------
+        UnknownJob
+            If there is no such batch or job (any more).
+        """
+        return self._scheduler.status(time.monotonic(), identifier)
+
+    # --- the service
+
+    async def stats(self) -> ServiceStats:
+        """Return what has happened so far."""
+        return self._scheduler.stats(time.monotonic())
+
+    async def metrics_address(self) -> str | None:
+        """Return where the metrics are served; the first call starts to serve them. ``None`` without a factory."""
+        if self._metrics_factory is not None and self._metrics_address is None:
+            module, _, function = self._metrics_factory.partition(":")
+            factory = getattr(importlib.import_module(module), function)
+            self._metrics_address = factory(self._stats_provider(asyncio.get_running_loop()))
+        return self._metrics_address
+
+    def _stats_provider(self, loop: asyncio.AbstractEventLoop) -> Callable[[], ServiceStats]:
+        home = threading.get_ident()
+
+        def provide() -> ServiceStats:
+            if threading.get_ident() == home:
+                return self._scheduler.stats(time.monotonic())
+            return asyncio.run_coroutine_threadsafe(self.stats(), loop).result(timeout=10)
+
+        return provide
+
+    async def drain(self, timeout_s: float = 60.0) -> int:
+        """Refuse new batches, wait for those that are held, and return how many jobs have not finished by then."""
+        self._scheduler.draining = True
+        self._advance()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), timeout_s)
+        return self._scheduler.unfinished
+
+    # --- the shell
+
+    def _advance(self) -> None:
+        """Send what is ready, tell whoever waits, and set the alarm for the next time something is due."""
+        now = time.monotonic()
+        while (dispatch := self._scheduler.next_dispatch(now)) is not None:
+            witnesses = [[self._witnesses[job.batch_id]] for job in dispatch.jobs]
+            self._spawn(self._run(dispatch, self._handles[dispatch.worker], witnesses))
+        effects = self._scheduler.take_effects()
+        for batch_id in effects.changed:
+            if waiter := self._waiters.pop(batch_id, None):
+                waiter.set()
+        for batch_id in effects.finished:
+            del self._witnesses[batch_id]
+        for worker, job_ids in effects.stops.items():
+            if worker in self._handles:
+                self._handles[worker].cancel.remote(job_ids)
+        if self._scheduler.unfinished:
+            self._idle.clear()
+        else:
+            self._idle.set()
+        if self._timer is not None:
+            self._timer.cancel()
+        due = self._scheduler.next_event()
+        if due is not None:
+            self._timer = asyncio.get_running_loop().call_later(max(0.0, due - time.monotonic()), self._advance)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)  # the loop itself holds tasks only weakly
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, dispatch: Dispatch, handle: Any, witnesses: list[list[Any]]) -> None:  # noqa: ANN401
+        rows = [job.row for job in dispatch.jobs]
+        job_ids = [job.job_id for job in dispatch.jobs]
+        try:
+            call = handle.run_group.remote(dispatch.key_id, witnesses, rows, job_ids)
+            answer = asyncio.wrap_future(call.future())
+            in_time, _ = await asyncio.wait({answer}, timeout=self._settings.call_timeout_s)
+            if not in_time:
+                self._lose(dispatch, handle)  # and wait on: a late result is still a result
+            outcomes = [_outcome(item) for item in await answer]
+        except RayTaskError as error:  # first: with an actor's death as its cause it is a RayActorError as well
+            self._scheduler.call_failed(time.monotonic(), dispatch, _plain(error))
+        except RayActorError:
+            self._lose(dispatch, handle)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the jobs must not hang on it
+            self._scheduler.call_failed(time.monotonic(), dispatch, error)
+        else:
+            self._scheduler.completed(time.monotonic(), dispatch, outcomes)
+        self._advance()
+
+    def _lose(self, dispatch: Dispatch, handle: Any) -> None:  # noqa: ANN401 - duck-typed
+        _log.warning("worker %s was lost with %d jobs; they run again", dispatch.worker, len(dispatch.jobs))
+        self._scheduler.worker_lost(time.monotonic(), dispatch)
+        self._advance()
+        if dispatch.worker not in self._watched:
+            self._watched.add(dispatch.worker)
+            self._spawn(self._watch(dispatch.worker, handle))
+
+    async def _watch(self, name: str, handle: Any) -> None:  # noqa: ANN401 - duck-typed
+        """Ask a lost worker for its health until it answers, has ended for good, or was replaced."""
+        try:
+            while self._is_current(name, handle):
+                try:
+                    await asyncio.wait_for(asyncio.wrap_future(handle.health.remote().future()), _HEALTH_TIMEOUT_S)
+                except ActorDiedError:
+                    _log.error("worker %s has ended for good", name)
+                    await self.remove_worker(name)
+                except Exception as error:  # noqa: BLE001 - any failure means: not yet
+                    _log.info("worker %s is not back yet: %s", name, type(error).__name__)
+                    await asyncio.sleep(_HEALTH_EVERY_S)
+                else:
+                    self._scheduler.worker_back(name)
+                    return
+        finally:
+            self._watched.discard(name)
+            self._advance()
+
+    def _is_current(self, name: str, handle: Any) -> bool:  # noqa: ANN401 - duck-typed
+        return self._handles.get(name) is handle
+
+
+def _outcome(item: dict[str, Any]) -> Outcome:
+    if item["status"] == "ok":
+        return Outcome(item["payload"], item["public_inputs"], None, item["seconds"])
+    return Outcome(error=_plain(item["error"]), seconds=item["seconds"])
+
+
+def _plain(error: Exception) -> Exception:
+    """Return what was raised, without the traceback that Ray prints into its message."""
+    return error.cause if isinstance(error, RayTaskError) else error
+
+
+def start(
+    namespace: str,
+    *,
+    name: str = ACTOR_NAME,
+    settings: SchedulerSettings | None = None,
+    metrics_factory: str | None = None,
+) -> Any:  # noqa: ANN401 - Ray's handles have no static type
+    """Start the service as a named, detached actor, wait until it answers, and return its handle.
+
+    It is not restarted when it dies: its queue would be empty, and submitters must hear of that.
+
+    Raises
+    ------
+    ValueError
+        If the namespace has an actor of that name already.
+    Unavailable
+        If it does not answer within a minute.
+    """
+    actor: Any = (
+        ray.remote(FastPath)
+        .options(
+            name=name,
+            namespace=namespace,
+            lifetime="detached",
+            num_cpus=0,
+            max_restarts=0,
+            max_task_retries=0,
+            max_concurrency=_CONCURRENT_CALLS,
+        )
+        .remote(namespace, settings, metrics_factory)
+    )
+    try:
+        ray.get(actor.metrics_address.remote(), timeout=60)
+    except ray.exceptions.GetTimeoutError:
+        ray.kill(actor)
+        raise Unavailable("the FastPath actor did not start within 60 s; look at its log") from None
+    return actor

@@ -1,0 +1,204 @@
+"""The actor on a real Ray, with workers that pretend."""
+
+import asyncio
+import contextlib
+import os
+import pickle
+import signal
+import sys
+import time
+import uuid
+from types import SimpleNamespace
+
+import pytest
+
+from fastpath.errors import BadRequest, DeadlineExceeded, Overloaded, UnknownJob, WorkerLost
+from fastpath.job import JobState
+from fastpath.settings import SchedulerSettings
+
+pytestmark = pytest.mark.ray
+
+
+class FakeWorker:
+    """Doubles its items. Items: n >= 0 is doubled, -1 fails, -2 kills the process."""
+
+    def __init__(self, item_s=0.0):
+        self.item_s = item_s
+        self.cancelled = []
+        self.ran = []
+
+    def run_group(self, key_id, witness_refs, rows, job_ids):
+        import ray
+
+        answers = []
+        for (reference,), row, job_id in zip(witness_refs, rows, job_ids, strict=True):
+            item = ray.get(reference)[row]
+            time.sleep(self.item_s)
+            if item == -2:
+                os.kill(os.getpid(), signal.SIGKILL)
+            self.ran.append(job_id)
+            error = ValueError("item is -1") if item == -1 else None
+            answers.append(
+                {
+                    "status": "error" if error else "ok",
+                    "payload": b"" if error else str(2 * item).encode(),
+                    "public_inputs": key_id.encode(),
+                    "error": error,
+                    "seconds": self.item_s,
+                }
+            )
+        return answers
+
+    def cancel(self, job_ids):
+        self.cancelled += job_ids
+
+    def health(self):
+        return {"pid": os.getpid(), "cancelled": self.cancelled, "ran": self.ran}
+
+
+@pytest.fixture
+def service(ray_cluster):
+    """A function that starts a service with workers; everything it started ends with the test."""
+    ray, started = ray_cluster, []
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import tests
+
+    def start(workers=1, item_s=0.0, **settings):
+        from fastpath import actor
+
+        fastpath = actor.start("tests", name=f"fastpath-{uuid.uuid4()}", settings=SchedulerSettings(**settings))
+        options = {"num_cpus": 0, "max_restarts": -1, "max_task_retries": 0, "max_concurrency": 2}
+        handles = [ray.remote(FakeWorker).options(**options).remote(item_s) for _ in range(workers)]
+        started.extend([fastpath, *handles])
+        ray.get([handle.health.remote() for handle in handles], timeout=60)
+        ray.get([fastpath.register_worker.remote(f"w{i}", handle) for i, handle in enumerate(handles)], timeout=60)
+        return fastpath, handles
+
+    yield start
+    for handle in started:
+        with contextlib.suppress(Exception):
+            ray.kill(handle)
+
+
+def submit(ray, fastpath, items, **options):
+    return ray.get(fastpath.submit_batch.remote("double", [ray.put(items)], len(items), 8, **options), timeout=30)
+
+
+def collect(ray, fastpath, batch_id, count, timeout_s=60.0):
+    records, end = [], time.monotonic() + timeout_s
+    while len(records) < count and time.monotonic() < end:
+        records += ray.get(fastpath.poll.remote(batch_id, len(records), 5.0), timeout=30)
+    assert sorted(record.index for record in records) == list(range(count))
+    return sorted(records, key=lambda record: record.index)
+
+
+def test_every_item_gets_its_own_result_and_a_bad_one_stops_no_other(ray_cluster, service):
+    fastpath, _ = service(workers=2)
+    batch_id, job_ids = submit(ray_cluster, fastpath, [1, -1, 3], submitter="test")
+    good, bad, other = collect(ray_cluster, fastpath, batch_id, 3)
+    assert [good.job_id, bad.job_id, other.job_id] == job_ids
+    assert (good.state, good.payload, good.public_inputs) == (JobState.DONE, b"2", b"double")
+    assert other.payload == b"6"
+    assert bad.state is JobState.FAILED
+    assert str(bad.error) == "item is -1"
+    assert ray_cluster.get(fastpath.status.remote(batch_id)).states == {"done": 2, "failed": 1}
+    stats = pickle.loads(pickle.dumps(ray_cluster.get(fastpath.stats.remote())))  # noqa: S301
+    assert (stats.executed, stats.failed, stats.counters.verified_proofs) == (3, 1, 2)
+    ray_cluster.get(fastpath.acknowledge.remote(batch_id))
+    with pytest.raises(UnknownJob):
+        ray_cluster.get(fastpath.poll.remote(batch_id))
+
+
+def test_no_job_is_lost_or_doubled_when_a_worker_is_killed_in_the_middle(ray_cluster, service):
+    fastpath, (worker,) = service(item_s=0.02, first_group=64)
+    pid = ray_cluster.get(worker.health.remote())["pid"]
+    batch_id, _ = submit(ray_cluster, fastpath, list(range(64)))
+    time.sleep(0.3)
+    os.kill(pid, signal.SIGKILL)
+    records = collect(ray_cluster, fastpath, batch_id, 64)
+    assert [record.payload for record in records] == [str(2 * i).encode() for i in range(64)]
+    stats = ray_cluster.get(fastpath.stats.remote())
+    assert stats.counters.completed == 64
+    assert stats.counters.worker_losses == 1
+    assert stats.counters.requeued >= 1
+
+
+def test_a_job_that_kills_workers_ends_as_a_dead_letter_and_the_others_complete(ray_cluster, service):
+    fastpath, _ = service(first_group=4)
+    batch_id, _ = submit(ray_cluster, fastpath, [1, -2, 3, 4])
+    records = collect(ray_cluster, fastpath, batch_id, 4)
+    assert [record.state.value for record in records] == ["done", "dead-letter", "done", "done"]
+    assert isinstance(records[1].error, WorkerLost)
+
+
+def test_a_full_queue_refuses_at_once_and_says_when_to_return(ray_cluster, service):
+    fastpath, _ = service(item_s=0.5, max_jobs=4)
+    submit(ray_cluster, fastpath, [1, 2, 3])
+    with pytest.raises(Overloaded) as refusal:
+        submit(ray_cluster, fastpath, [4, 5])
+    assert 0 < refusal.value.retry_after_s < 10
+    with pytest.raises(BadRequest, match="from 1 to 4"):
+        submit(ray_cluster, fastpath, [1] * 5)
+    with pytest.raises(BadRequest, match="deadline_s"):
+        submit(ray_cluster, fastpath, [1], deadline_s=-1)
+    assert ray_cluster.get(fastpath.stats.remote()).held_jobs <= 3
+
+
+def test_waiting_and_running_jobs_are_cancelled(ray_cluster, service):
+    fastpath, (worker,) = service(item_s=1.0, first_group=1)
+    batch_id, job_ids = submit(ray_cluster, fastpath, [1, 2, 3])
+    cancellation = ray_cluster.get(fastpath.cancel.remote(job_ids[1]))
+    assert (cancellation.cancelled, cancellation.running) == (1, 0)
+    cancellation = ray_cluster.get(fastpath.cancel.remote(batch_id))
+    assert (cancellation.cancelled, cancellation.running, cancellation.already_finished) == (2, 1, 1)
+    records = collect(ray_cluster, fastpath, batch_id, 3)
+    assert {record.state for record in records} == {JobState.CANCELLED}
+    assert ray_cluster.get(worker.health.remote())["cancelled"] == [job_ids[0]]
+    with pytest.raises(UnknownJob):
+        ray_cluster.get(fastpath.cancel.remote("01J0000000000000000000000Z"))
+
+
+def test_a_deadline_ends_waiting_and_running_jobs(ray_cluster, service):
+    fastpath, _ = service(item_s=2.0, first_group=1)
+    began = time.monotonic()
+    batch_id, _ = submit(ray_cluster, fastpath, [1, 2], deadline_s=0.5)
+    records = collect(ray_cluster, fastpath, batch_id, 2)
+    assert time.monotonic() - began < 1.9
+    assert {record.state for record in records} == {JobState.EXPIRED}
+    assert isinstance(records[0].error, DeadlineExceeded)
+
+
+def test_draining_finishes_what_is_held(ray_cluster, service):
+    fastpath, _ = service(item_s=0.01)
+    submit(ray_cluster, fastpath, list(range(20)))
+    assert ray_cluster.get(fastpath.drain.remote(30.0), timeout=60) == 0
+    assert ray_cluster.get(fastpath.stats.remote()).counters.completed == 20
+
+
+def test_metrics_are_served_by_the_factory_that_is_named(monkeypatch):
+    from fastpath.actor import FastPath
+
+    providers = []
+
+    def factory(provider):
+        providers.append(provider)
+        assert provider().executed == 0  # registries collect while they register, on the loop's own thread
+        return "http://127.0.0.1:1"
+
+    monkeypatch.setitem(sys.modules, "some_metrics", SimpleNamespace(factory=factory))
+
+    async def scrape():
+        fastpath = FastPath("tests", metrics_factory="some_metrics:factory")
+        addresses = [await fastpath.metrics_address() for _ in range(2)]
+        stats = await asyncio.to_thread(providers[0])
+        return addresses, stats
+
+    addresses, stats = asyncio.run(scrape())
+    assert addresses == ["http://127.0.0.1:1"] * 2
+    assert len(providers) == 1
+    assert stats.uptime_s > 0
+
+
+def test_the_repr_tells_which_service_it_is():
+    from fastpath.actor import FastPath
+
+    assert repr(FastPath("blue", SchedulerSettings(max_jobs=7))) == "FastPath(namespace=blue, max_jobs=7)"
