@@ -53,8 +53,6 @@ class PreparedKey:
         l_query and h_query, delta.
     """
 
-    key: ProvingKey
-    backend: Backend
     a: Query
     b_g1: Query
     b_g2: Query
@@ -80,8 +78,6 @@ def _prepare(pk: ProvingKey, backend: Backend) -> PreparedKey:
         return Query(bases, columns)
 
     return PreparedKey(
-        key=pk,
-        backend=backend,
         a=query("g1", pk.a_query, pk.alpha_g1, pk.delta_g1),
         b_g1=query("g1", pk.b_g1_query, pk.beta_g1, pk.delta_g1),
         b_g2=query("g2", pk.b_g2_query, pk.beta_g2, pk.delta_g2),

@@ -17,7 +17,7 @@ import kernels
 from kernels.encoding import limbs_from_ints
 from prover.errors import DeviceFault, InvalidProof
 from prover.groth16.phases import OnPhase, Phase, ShouldStop, run_phase
-from prover.groth16.prepare import PreparedKey, prepare
+from prover.groth16.prepare import prepare
 from prover.groth16.proof import Proof
 from prover.groth16.verify import verify
 from prover.groth16.witness_map import witness_map
@@ -119,10 +119,6 @@ def prove_unverified(
         private = witness[pk.metadata.public + 1 :]
         scalars = key.c.scalars(np.concatenate([private, h]), -r * s % order)
         unblinded = backend.msm(key.c.bases, scalars, threads, should_stop)
-        C = _combine(key, [unblinded, A, B_g1], [1, s, r])
+        summands = backend.load_bases(pk.curve, "g1", np.stack([unblinded, A, B_g1]))
+        C = backend.msm(summands, limbs_from_ints([1, s, r], 4))
     return Proof(pk.curve.name, A, B, C)
-
-
-def _combine(key: PreparedKey, points: list[Limbs], scalars: list[int]) -> Limbs:
-    bases = key.backend.load_bases(key.key.curve, "g1", np.stack(points))
-    return key.backend.msm(bases, limbs_from_ints(scalars, 4))

@@ -31,14 +31,20 @@ PublicInputs: TypeAlias = "Limbs | Sequence[int]"
 
 @dataclass(frozen=True)
 class PreparedVerifyingKey:
-    """A verifying key found valid, with what one backend derived from it."""
+    """A verifying key found valid, and the backend to use it on.
+
+    Attributes
+    ----------
+    ic
+        Bases of the MSM over the statement.
+    """
 
     vk: VerifyingKey
     backend: Backend
     ic: Bases
 
 
-_prepared: ComputedOnce[tuple[str, str], PreparedVerifyingKey] = ComputedOnce(capacity=256)
+_ic: ComputedOnce[tuple[str, str], Bases] = ComputedOnce(capacity=256)
 
 
 def verify(vk: VerifyingKey, proof: Proof, public_inputs: PublicInputs, backend: Backend | None = None) -> None:
@@ -74,17 +80,18 @@ def prepare_verifying_key(vk: VerifyingKey, backend: Backend) -> PreparedVerifyi
         If a point is off the curve or outside its subgroup, or alpha, beta, gamma or delta is infinity: with any of
         these proofs can be forged.
     """
-    return _prepared.get((vk.fingerprint, backend.name), lambda: _prepare(vk, backend))
+    ic = _ic.get((vk.fingerprint, backend.name), lambda: _validated_ic(vk, backend))
+    return PreparedVerifyingKey(vk, backend, ic)
 
 
-def _prepare(vk: VerifyingKey, backend: Backend) -> PreparedVerifyingKey:
+def _validated_ic(vk: VerifyingKey, backend: Backend) -> Bases:
     g1 = np.concatenate([vk.alpha_g1[np.newaxis], vk.ic])
     g2 = np.stack([vk.beta_g2, vk.gamma_g2, vk.delta_g2])
     if is_infinity(g1[:1]).any() or is_infinity(g2).any():
         raise BadInput("alpha, beta, gamma or delta of the verifying key is the point at infinity")
     if outside_group(backend, vk.curve, "g1", g1).any() or outside_group(backend, vk.curve, "g2", g2).any():
         raise BadInput("a point of the verifying key is off the curve or outside its subgroup")
-    return PreparedVerifyingKey(vk, backend, backend.load_bases(vk.curve, "g1", vk.ic))
+    return backend.load_bases(vk.curve, "g1", vk.ic)
 
 
 def public_input_limbs(vk: VerifyingKey, public_inputs: PublicInputs) -> Limbs:

@@ -1,3 +1,4 @@
+import dataclasses
 import threading
 
 import numpy as np
@@ -127,6 +128,25 @@ def test_a_single_fault_is_made_good(pk, vk, witness_of, backend, another_point)
 def test_a_lasting_fault_is_raised(pk, witness_of, backend, another_point):
     with pytest.raises(DeviceFault, match=backend.name):
         groth16.prove(pk, witness_of(3), Faulty(backend, another_point["g2"], faults=2))
+
+
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [
+        ("a_query", 3),
+        ("b_g1_query", 3),
+        ("b_g2_query", 3),
+        ("h_query", 0),
+        ("l_query", 0),
+        ("beta_g1", ...),
+        ("delta_g1", ...),
+    ],
+)
+def test_no_point_of_the_key_can_be_replaced(pk, witness_of, backend, another_point, name, index):
+    changed = getattr(pk, name).copy()
+    changed[index] = another_point["g2" if "g2" in name else "g1"]
+    with pytest.raises(DeviceFault):
+        groth16.prove(dataclasses.replace(pk, **{name: changed}), witness_of(3), backend)
 
 
 def test_concurrent_proofs_share_the_key(pk, vk, witness_of, backend):

@@ -47,7 +47,7 @@ def _final_exponentiation(module):
 
 PY_ECC_FINAL = {name: _final_exponentiation(module) for name, module in PY_ECC.items()}
 
-CIRCUITS = [("multiply", {}), ("ringct", {"depth": 2, "inputs": 1, "outputs": 1})]
+CIRCUITS = [("multiply", {}), ("ringct", {"depth": 3, "inputs": 2, "outputs": 2})]
 
 
 @pytest.mark.parametrize("curve_name", ["bls12_381", "bn254"])
