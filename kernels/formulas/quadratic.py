@@ -41,6 +41,62 @@ class QuadraticElement:
         """c0 - c1 u, which is also the p-th power."""
         return QuadraticElement(self.c0, -self.c1)
 
+    def inverse(self) -> QuadraticElement:
+        """1 / x of an element that is not zero, where the base field can invert."""
+        scale = (self.c0.square() + self.c1.square()).inverse()
+        return QuadraticElement(self.c0 * scale, -self.c1 * scale)
+
     def scale(self, factor: Any) -> QuadraticElement:  # noqa: ANN401 - an element of whatever ring
         """Multiply by an element of the base field."""
         return QuadraticElement(self.c0 * factor, self.c1 * factor)
+
+
+def add(a: Any, b: Any) -> Any:  # noqa: ANN401 - the operations as functions of a module, to be called by name
+    """Sum."""
+    return a + b
+
+
+def subtract(a: Any, b: Any) -> Any:  # noqa: ANN401
+    """Difference."""
+    return a - b
+
+
+def multiply(a: Any, b: Any) -> Any:  # noqa: ANN401
+    """Product."""
+    return a * b
+
+
+def negate(a: Any) -> Any:  # noqa: ANN401
+    """Negative."""
+    return -a
+
+
+def square(a: Any) -> Any:  # noqa: ANN401
+    """Square."""
+    return a.square()
+
+
+def double(a: Any) -> Any:  # noqa: ANN401
+    """Twice the element."""
+    return a.double()
+
+
+def conjugate(a: Any) -> Any:  # noqa: ANN401
+    """Return the p-th power."""
+    return a.conjugate()
+
+
+def scale(a: Any, b: Any) -> Any:  # noqa: ANN401
+    """Product by the first coordinate of ``b``."""
+    return a.scale(b.c0)
+
+
+def times_one_plus_u(a: Any) -> Any:  # noqa: ANN401
+    """Product by BLS12-381's xi = 1 + u."""
+    return QuadraticElement(a.c0 - a.c1, a.c0 + a.c1)
+
+
+def times_nine_plus_u(a: Any) -> Any:  # noqa: ANN401
+    """Product by BN254's xi = 9 + u."""
+    nine = a.double().double().double() + a
+    return QuadraticElement(nine.c0 - a.c1, nine.c1 + a.c0)
