@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from llvmlite import ir
 from numba import types
@@ -59,13 +59,33 @@ class QuadraticRing:
 Ring = PortableField | QuadraticRing
 
 
+class Spec(Protocol):
+    """What an operation works over; a ring itself exists only while an operation is emitted."""
+
+    @property
+    def name(self) -> str:
+        """Part of the symbols of its operations."""
+
+    @property
+    def words(self) -> int:
+        """64-bit words of one element."""
+
+    def emit(self, builder: ir.IRBuilder) -> Any:
+        """Bind the ring to a builder."""
+
+
 @dataclass(frozen=True)
 class RingSpec:
-    """Which ring an operation works over; a ring itself exists only while an operation is emitted."""
+    """A prime field (degree 1) or its quadratic extension, with elements in registers."""
 
     field: PrimeField
     degree: Literal[1, 2] = 1
     inline: bool = True
+
+    @property
+    def name(self) -> str:
+        """Part of the symbols of its operations."""
+        return f"{self.field.name}.{self.degree}"
 
     @property
     def words(self) -> int:
@@ -83,12 +103,12 @@ def _pointer(context: Any, builder: ir.IRBuilder, kind: Any, array: Any, index: 
     return builder.gep(base, [builder.mul(index, WORD(words))])
 
 
-def _implementation(
-    spec: RingSpec, formula: Callable[..., Any], inputs: Sequence[int], outputs: int, *, with_ring: bool, outline: bool
-) -> Callable[..., ir.Value]:
-    """Code generator of an intrinsic: finds the operands in memory, then runs the formula in place or calls it."""
+def compute(
+    spec: Spec, formula: Callable[..., Any], inputs: Sequence[int], outputs: int, with_ring: bool
+) -> Callable[[ir.IRBuilder, Sequence[ir.Value]], ir.Value | None]:
+    """Code generator of a formula over pointers to its operands; the first pointer is the result's, if it has one."""
 
-    def compute(builder: ir.IRBuilder, pointers: Sequence[ir.Value]) -> ir.Value | None:
+    def emit(builder: ir.IRBuilder, pointers: Sequence[ir.Value]) -> ir.Value | None:
         ring = spec.emit(builder)
         operands = []
         for start, elements in zip(pointers[-len(inputs) :], inputs, strict=True):
@@ -101,21 +121,40 @@ def _implementation(
             ring.store(element, builder.gep(pointers[0], [WORD(e * ring.words)]))
         return None
 
-    def call(builder: ir.IRBuilder, pointers: Sequence[ir.Value]) -> None:
-        # One function, however often the operation is used: kernels stay small and compile fast. Its name says all
-        # that its code depends on, so copies in several modules are one and the linker may keep any of them.
-        name = f"{spec.field.name}.{spec.degree}.{formula.__module__}.{formula.__qualname__}"
-        function = builder.module.globals.get(name)
-        if function is None:
-            kind = ir.FunctionType(ir.VoidType(), [pointer.type for pointer in pointers])
-            function = ir.Function(builder.module, kind, name)
-            function.linkage = "linkonce_odr"
-            function.attributes.add("noinline")
-            function.attributes.add("nounwind")
-            body = ir.IRBuilder(function.append_basic_block("entry"))
-            compute(body, function.args)
-            body.ret_void()
-        builder.call(function, pointers)
+    return emit
+
+
+def call(
+    spec: Spec,
+    formula: Callable[..., Any],
+    emit: Callable[..., Any],
+    builder: ir.IRBuilder,
+    pointers: Sequence[ir.Value],
+) -> None:
+    """Call the function of a formula, defined in the module at its first use.
+
+    However often the operation is used, there is one copy: kernels stay small and compile fast. Its name says all
+    that its code depends on, so copies in several modules are one and the linker may keep any of them.
+    """
+    name = f"{spec.name}.{formula.__module__}.{formula.__qualname__}"
+    function = builder.module.globals.get(name)
+    if function is None:
+        kind = ir.FunctionType(ir.VoidType(), [pointer.type for pointer in pointers])
+        function = ir.Function(builder.module, kind, name)
+        function.linkage = "linkonce_odr"
+        function.attributes.add("noinline")
+        function.attributes.add("nounwind")
+        body = ir.IRBuilder(function.append_basic_block("entry"))
+        emit(body, function.args)
+        body.ret_void()
+    builder.call(function, pointers)
+
+
+def _implementation(
+    spec: Spec, formula: Callable[..., Any], inputs: Sequence[int], outputs: int, *, with_ring: bool, outline: bool
+) -> Callable[..., ir.Value]:
+    """Code generator of an intrinsic: finds the operands in memory, then runs the formula in place or calls it."""
+    emit = compute(spec, formula, inputs, outputs, with_ring)
 
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Sequence[Any]) -> ir.Value:
         elements = [outputs, *inputs] if outputs else list(inputs)
@@ -124,16 +163,16 @@ def _implementation(
             for n, e in enumerate(elements)
         ]
         if outline:
-            call(builder, pointers)
+            call(spec, formula, emit, builder, pointers)
             return context.get_dummy_value()
-        result = compute(builder, pointers)
+        result = emit(builder, pointers)
         return context.get_dummy_value() if result is None else result
 
     return generate
 
 
 def operation(
-    spec: RingSpec,
+    spec: Spec,
     formula: Callable[..., Any],
     inputs: Sequence[int],
     outputs: int,
@@ -184,7 +223,7 @@ def operation(
     return intrinsic(ternary)
 
 
-def predicate(spec: RingSpec, condition: Callable[..., ir.Value], inputs: Sequence[int]) -> Any:
+def predicate(spec: Spec, condition: Callable[..., ir.Value], inputs: Sequence[int]) -> Any:
     """Make an intrinsic ``test(a, j)`` or ``test(a, j, b, k)`` that returns a boolean; ``condition`` gets the ring."""
     generate = _implementation(spec, condition, inputs, 0, with_ring=True, outline=False)
     if len(inputs) == 1:

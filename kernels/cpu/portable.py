@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from kernels.backend import Array, Bases, SparseMatrix
 from kernels.cpu import msm as msm_algorithm
+from kernels.cpu.pairing import pairing_kernels
 from kernels.cpu.points import point_checks
 from kernels.cpu.scalars import ScalarKernels, scalar_kernels
 from kernels.curves import Curve, Group, PrimeField
@@ -141,8 +142,6 @@ class PortableBackend:
         g1_points, g2_points = _points(curve, "g1", g1_points), _points(curve, "g2", g2_points)
         if len(g1_points) != len(g2_points):
             raise ValueError(f"a pairing product needs pairs, not {len(g1_points)} and {len(g2_points)} points")
-        from kernels.cpu.pairing import pairing_kernels  # noqa: PLC0415
-
         product_is_one = pairing_kernels(curve).product_is_one
         return bool(product_is_one(g1_points.reshape(-1), g2_points.reshape(-1), len(g1_points)))
 
