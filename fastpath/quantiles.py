@@ -79,11 +79,12 @@ class QuantileSketch:
         Raises
         ------
         BadRequest
-            If a q lies outside [0, 1].
+            If a q lies outside [0, 1], or they decrease.
         """
-        for q in qs:
-            if not 0 <= q <= 1:
-                raise BadRequest(f"quantile {q!r} is not between 0 and 1")
+        if not all(0 <= q <= 1 for q in qs) or sorted(qs) != list(qs):
+            raise BadRequest(f"quantiles {qs} must lie between 0 and 1 and not decrease")
+        if not self.count:
+            return (0.0,) * len(qs)
         answers: list[float] = []
         bins = iter(sorted(self._bins.items()))
         seen, value = self.zeros, 0.0
@@ -93,7 +94,7 @@ class QuantileSketch:
                 index, number = next(bins)
                 seen += number
                 value = self._value(index)
-            answers.append(value if self.count else 0.0)
+            answers.append(value)
         return tuple(answers)
 
     def _value(self, index: int) -> float:

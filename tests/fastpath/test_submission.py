@@ -1,0 +1,44 @@
+import math
+
+import pytest
+
+from fastpath.errors import BadRequest
+from fastpath.settings import SchedulerSettings
+from fastpath.submission import Submission
+
+SETTINGS = SchedulerSettings(max_batch=10, max_jobs=100, max_bytes=1_000)
+GOOD = {"key_id": "k", "count": 1, "item_bytes": 100}
+
+
+@pytest.mark.parametrize("change", [{}, {"count": 10}, {"deadline_s": 0.1}, {"priority": 0}, {"priority": 9}])
+def test_good_submissions_pass(change):
+    Submission(**GOOD | change).check(SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"key_id": ""}, "key_id"),
+        ({"key_id": "k" * 257}, "key_id"),
+        ({"key_id": None}, "key_id"),
+        ({"count": 0}, "count is 0.*at least one"),
+        ({"count": -1}, "count is -1"),
+        ({"count": 11}, "count is 11.*from 1 to 10.*split"),
+        ({"count": 1.0}, "count"),
+        ({"item_bytes": -1}, "item_bytes"),
+        ({"item_bytes": 101, "count": 10}, "1010 bytes.*at most 1000"),
+        ({"deadline_s": 0}, "deadline_s is 0"),
+        ({"deadline_s": -1.0}, "deadline_s"),
+        ({"deadline_s": math.nan}, "deadline_s"),
+        ({"deadline_s": math.inf}, "deadline_s"),
+        ({"deadline_s": "soon"}, "deadline_s"),
+        ({"priority": -1}, "priority is -1"),
+        ({"priority": 10}, "priority"),
+        ({"priority": 1.5}, "priority"),
+        ({"submitter": "s" * 257}, "submitter"),
+        ({"submitter": None}, "submitter"),
+    ],
+)
+def test_wrong_fields_are_refused_by_name(change, message):
+    with pytest.raises(BadRequest, match=message):
+        Submission(**GOOD | change).check(SETTINGS)
