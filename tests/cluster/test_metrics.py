@@ -1,0 +1,169 @@
+"""The metrics, as a scraper reads them."""
+
+import math
+import urllib.request
+
+import pytest
+from prometheus_client import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from cluster.metrics import PORT_VARIABLE, build_registry, serve
+from fastpath.errors import BadRequest, Unavailable
+from fastpath.exposition import prometheus_text
+from fastpath.hot_keys import HotKey
+from fastpath.statistics import Counters, Latency, ServiceStats, WorkerStats
+
+LATENCY = Latency(count=40, sum_ms=5000.0, p50_ms=100.0, p90_ms=200.0, p95_ms=250.0, p99_ms=400.0, max_ms=450.0)
+STATS = ServiceStats(
+    executed=40,
+    failed=3,
+    retry_count=7,
+    queue_length=11,
+    latency=LATENCY,
+    active_s=8.0,
+    counters=Counters(
+        submitted=60,
+        completed=37,
+        failed=2,
+        cancelled=4,
+        expired=5,
+        dead_lettered=1,
+        refused=6,
+        retries=7,
+        requeued=3,
+        worker_losses=2,
+        verified_proofs=37,
+        late_results=8,
+    ),
+    in_flight=9,
+    held_jobs=20,
+    held_bytes=4096,
+    max_jobs=1000,
+    max_bytes=1 << 20,
+    queue_delay_s=1.5,
+    congestion=2.25,
+    latency_by_key={"aa": LATENCY},
+    hot_keys=(HotKey("aa", 55, 2),),
+    workers=(
+        WorkerStats("cpu-0", True, 2, 1, 9, 30, 2),
+        WorkerStats("cpu-1", False, 2, 0, 0, 7, 0),
+    ),
+    draining=True,
+    uptime_s=99.5,
+)
+
+
+def samples(text):
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def scraped(stats):
+    return samples(generate_latest(build_registry(lambda: stats)).decode())
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "value"),
+    [
+        ("fastpath_submitted_jobs_total", {}, 60),
+        ("fastpath_refused_jobs_total", {}, 6),
+        ("fastpath_jobs_total", {"state": "done"}, 37),
+        ("fastpath_jobs_total", {"state": "failed"}, 2),
+        ("fastpath_jobs_total", {"state": "cancelled"}, 4),
+        ("fastpath_jobs_total", {"state": "expired"}, 5),
+        ("fastpath_jobs_total", {"state": "dead-letter"}, 1),
+        ("fastpath_job_retries_total", {"reason": "worker_lost"}, 3),
+        ("fastpath_job_retries_total", {"reason": "error"}, 4),
+        ("fastpath_verified_proofs_total", {}, 37),
+        ("fastpath_late_results_total", {}, 8),
+        ("fastpath_queue_jobs", {}, 11),
+        ("fastpath_in_flight_jobs", {}, 9),
+        ("fastpath_held_jobs", {}, 20),
+        ("fastpath_held_jobs_limit", {}, 1000),
+        ("fastpath_held_bytes", {}, 4096),
+        ("fastpath_held_bytes_limit", {}, 1 << 20),
+        ("fastpath_queue_delay_seconds", {}, 1.5),
+        ("fastpath_congestion_level", {}, 2.25),
+        ("fastpath_draining", {}, 1),
+        ("fastpath_uptime_seconds", {}, 99.5),
+        ("fastpath_hot_key_jobs", {"key_id": "aa"}, 55),
+        ("fastpath_job_latency_seconds", {"quantile": "0.5"}, 0.1),
+        ("fastpath_job_latency_seconds", {"quantile": "0.9"}, 0.2),
+        ("fastpath_job_latency_seconds", {"quantile": "0.95"}, 0.25),
+        ("fastpath_job_latency_seconds", {"quantile": "0.99"}, 0.4),
+        ("fastpath_job_latency_seconds_sum", {}, 5.0),
+        ("fastpath_job_latency_seconds_count", {}, 40),
+        ("fastpath_key_latency_seconds", {"key_id": "aa", "quantile": "0.99"}, 0.4),
+        ("fastpath_key_latency_seconds_count", {"key_id": "aa"}, 40),
+        ("fastpath_worker_up", {"worker": "cpu-0"}, 1),
+        ("fastpath_worker_up", {"worker": "cpu-1"}, 0),
+        ("fastpath_worker_slots", {"worker": "cpu-0"}, 2),
+        ("fastpath_worker_in_flight_jobs", {"worker": "cpu-0"}, 9),
+        ("fastpath_worker_proofs_total", {"worker": "cpu-1"}, 7),
+        ("fastpath_worker_losses_total", {}, 2),
+        ("fastpath_txns_total", {}, 40),
+        ("fastpath_latency_ms", {"quantile": "0.50"}, 100),
+        ("fastpath_latency_ms", {"quantile": "0.90"}, 200),
+        ("fastpath_latency_ms", {"quantile": "0.95"}, 250),
+        ("fastpath_latency_ms", {"quantile": "0.99"}, 400),
+        ("fastpath_latency_ms_sum", {}, 5000),
+        ("fastpath_latency_ms_count", {}, 40),
+        ("fastpath_retries_total", {}, 7),
+        ("fastpath_queue_length", {}, 11),
+    ],
+)
+def test_every_figure_is_exported(name, labels, value):
+    assert scraped(STATS)[name, tuple(sorted(labels.items()))] == pytest.approx(value)
+
+
+def test_original_names_are_those_of_the_executor():
+    """Whoever reads one exposition can read the other: same names, labels and values."""
+    exported = scraped(STATS)
+    for key, value in samples(prometheus_text(STATS)).items():
+        assert exported[key] == pytest.approx(value)
+
+
+def test_no_name_is_exported_twice():
+    families = [family.name for family in build_registry(lambda: STATS).collect()]
+    assert len(families) == len(set(families))
+
+
+def test_every_metric_is_documented_and_has_its_prefix():
+    for family in build_registry(lambda: STATS).collect():
+        assert family.documentation
+        assert family.name.startswith("fastpath_")
+
+
+def test_quantiles_of_nothing_are_not_zero():
+    empty = scraped(ServiceStats())
+    assert math.isnan(empty["fastpath_latency_ms", (("quantile", "0.50"),)])
+    assert math.isnan(empty["fastpath_job_latency_seconds", (("quantile", "0.5"),)])
+    assert empty["fastpath_latency_ms_count", ()] == 0
+
+
+def test_a_scrape_reads_the_statistics_once():
+    calls = []
+    registry = build_registry(lambda: calls.append(1) or STATS)
+    generate_latest(registry)
+    assert len(calls) == 1
+
+
+def test_served_on_loopback(monkeypatch):
+    monkeypatch.delenv(PORT_VARIABLE, raising=False)
+    address = serve(lambda: STATS)
+    assert address.startswith("http://127.0.0.1:")
+    with urllib.request.urlopen(address, timeout=5) as answer:  # noqa: S310 - loopback
+        assert samples(answer.read().decode())["fastpath_txns_total", ()] == 40
+    monkeypatch.setenv(PORT_VARIABLE, address.rsplit(":", 1)[1].split("/")[0])
+    with pytest.raises(Unavailable, match=PORT_VARIABLE):
+        serve(lambda: STATS)
+
+
+@pytest.mark.parametrize("given", ["", "-1", "65536", "http", "٣", "1.5"])
+def test_wrong_port_is_refused(monkeypatch, given):
+    monkeypatch.setenv(PORT_VARIABLE, given)
+    with pytest.raises(BadRequest, match="65535"):
+        serve(lambda: STATS)
