@@ -41,11 +41,6 @@ class QuadraticElement:
         """c0 - c1 u, which is also the p-th power."""
         return QuadraticElement(self.c0, -self.c1)
 
-    def inverse(self) -> QuadraticElement:
-        """1 / x of an element that is not zero, where the base field can invert."""
-        scale = (self.c0.square() + self.c1.square()).inverse()
-        return QuadraticElement(self.c0 * scale, -self.c1 * scale)
-
     def scale(self, factor: Any) -> QuadraticElement:  # noqa: ANN401 - an element of whatever ring
         """Multiply by an element of the base field."""
         return QuadraticElement(self.c0 * factor, self.c1 * factor)
