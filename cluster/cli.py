@@ -1,0 +1,138 @@
+"""The ``fastpath-prover`` command.
+
+Only the words are here: what each command does is in its module of :mod:`cluster.commands`, imported when it runs, so
+that ``--help`` and usage errors wait for neither Ray nor numba.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, Final, NoReturn, cast
+
+from cluster.exit_codes import ExitCode, error_document, exit_code_of
+from cluster.rendering import Console
+from fastpath.errors import BadRequest
+from fastpath.job import DEFAULT_PRIORITY, HIGHEST_PRIORITY, LOWEST_PRIORITY
+
+CIRCUITS: Final = ("ringct", "multiply")
+CURVES: Final = ("bls12_381", "bn254")
+_EPILOG: Final = """\
+exit codes: 0 done, 1 invalid proof or failed job, 2 usage or bad input, 3 overloaded, 4 service unavailable
+
+try:  fastpath-prover demo
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise BadRequest(f"{message}; see {self.prog} --help")
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        parser.exit(0, f"fastpath-prover {import_module('kernels.version').__version__}\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status (see :mod:`cluster.exit_codes`)."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    console = Console.standard(as_json="--json" in given)
+    try:
+        options = build_parser().parse_args(given)
+        command = import_module(f"cluster.commands.{options.command}")
+        # Ray echoes what workers print; standard output is for the result alone.
+        with contextlib.redirect_stdout(console.log):
+            return int(cast("Any", command).run(options, console))
+    except (Exception, KeyboardInterrupt) as error:
+        code = exit_code_of(error)
+        if code is None:
+            raise
+        console.error(error_document(error))
+        return int(code)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the grammar of the command line."""
+    parser = _Parser(
+        prog="fastpath-prover",
+        description="Groth16 proofs in batches, every one verified.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+    _add_demo(commands)
+    _add_up(commands)
+    _command(commands, "down", "stop the service on this machine")
+    _command(commands, "status", "show the service, its workers and its figures")
+    _add_submit(commands)
+    _command(commands, "doctor", "check this machine and prove on it; every finding comes with its fix")
+    return parser
+
+
+def _command(commands: Any, name: str, purpose: str) -> argparse.ArgumentParser:  # noqa: ANN401 - private in argparse
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.", allow_abbrev=False
+    )
+    parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
+    parser.add_argument("--config", metavar="FILE", help="settings in TOML")
+    return parser
+
+
+def _add_demo(commands: Any) -> None:  # noqa: ANN401 - see _command
+    parser = _command(commands, "demo", "prove and verify a batch of each built-in circuit, and time it")
+    parser.add_argument("--circuit", choices=CIRCUITS, help="only this one")
+    parser.add_argument("--batch", type=_positive, metavar="N", help="proofs of each circuit")
+
+
+def _add_up(commands: Any) -> None:  # noqa: ANN401 - see _command
+    _command(commands, "up", "start the service on this machine, with its dashboard and metrics")
+
+
+def _add_submit(commands: Any) -> None:  # noqa: ANN401 - see _command
+    parser = _command(commands, "submit", "prove a batch on the running service")
+    parser.add_argument("--circuit", choices=CIRCUITS, required=True)
+    parser.add_argument("--curve", choices=CURVES, default=CURVES[0], help="default: %(default)s")
+    parser.add_argument("--depth", type=_positive, default=3, metavar="N", help="ringct: Merkle depth (3)")
+    parser.add_argument("--inputs", type=_positive, default=2, metavar="N", help="ringct: coins spent (2)")
+    parser.add_argument("--outputs", type=_positive, default=2, metavar="N", help="ringct: coins made (2)")
+    parser.add_argument("--batch", type=_positive, metavar="N", help="prove N distinct random witnesses")
+    parser.add_argument("--witnesses", metavar="FILE", help="prove these: .npy, uint64[batch, variables, 4]")
+    parser.add_argument("--deadline", type=_seconds, metavar="S", help="give up on what is not proven after S seconds")
+    parser.add_argument(
+        "--priority",
+        type=int,
+        choices=range(LOWEST_PRIORITY, HIGHEST_PRIORITY + 1),
+        metavar="P",
+        default=DEFAULT_PRIORITY,
+        help=f"{LOWEST_PRIORITY} to {HIGHEST_PRIORITY}, highest first (%(default)s)",
+    )
+    parser.add_argument("--out", metavar="DIR", help="write each proof and its public inputs there")
+
+
+def _positive(given: str) -> int:
+    if not (given.isascii() and given.isdecimal()) or not 1 <= int(given) < 10**9:
+        raise argparse.ArgumentTypeError(f"{given!r} is not a positive whole number")
+    return int(given)
+
+
+def _seconds(given: str) -> float:
+    try:
+        value = float(given)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{given!r} is not a positive number of seconds")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())
+
+
+__all__ = ["CIRCUITS", "CURVES", "ExitCode", "build_parser", "main"]
