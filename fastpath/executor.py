@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from fastpath.congestion import Congestion
 from fastpath.cost import CostModel
@@ -20,6 +20,8 @@ from fastpath.slots import Slots
 from fastpath.statistics import FastPathStats, LatencyRecorder
 
 Result = TypeVar("Result")
+
+_MARGIN: Final = 1.1  # of predictions that an admission relies on: operations differ and threads start late
 
 
 class FastPathExecutor:
@@ -121,8 +123,8 @@ class FastPathExecutor:
         It is refused when by prediction it would end after its deadline. See :meth:`execute` for parameters and errors.
         """
         deadline = self._deadline(deadline_s)
-        delay_s = self._queue_delay_s(self._slots.waiting)
-        if self._clock() + delay_s + self._service_s > deadline:
+        delay_s = self._queue_delay_s(self._slots.ahead)
+        if self._clock() + _MARGIN * (delay_s + self._service_s) > deadline:
             raise Overloaded(
                 f"the queue takes {delay_s:.3g} s, too long for the deadline; try again in {delay_s:.3g} s", delay_s
             )
@@ -200,13 +202,12 @@ class FastPathExecutor:
     def _service_s(self) -> float:
         return self._costs.overall or 0.0
 
-    def _queue_delay_s(self, waiting: int) -> float:
-        return waiting * self._service_s / self._slots.count
+    def _queue_delay_s(self, ahead: int) -> float:
+        return ahead * self._service_s / self._slots.count
 
     def congestion_multiplier(self) -> float:
         """Return how congested the measured queue is, from 1 (not) to 10."""
-        waiting = self._slots.waiting
-        return self._congestion.multiplier(waiting, self._queue_delay_s(waiting))
+        return self._congestion.multiplier(self._slots.waiting, self._queue_delay_s(self._slots.ahead))
 
     def is_congested(self) -> bool:
         """Whether the measured queue is longer, or slower, than the congestion policy wants it."""

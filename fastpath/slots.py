@@ -38,13 +38,18 @@ class Slots:
         """Threads that wait for a slot."""
         return len(self._turns)
 
+    @property
+    def ahead(self) -> int:
+        """How often a slot must be left before a thread that comes now gets one."""
+        return 0 if self._free else len(self._turns) + 1
+
     def enter(self, deadline: float, retry_after_s: Callable[[int], float]) -> None:
         """Take a slot, waiting for it until ``deadline``.
 
         Parameters
         ----------
         retry_after_s
-            Predicts, from the number of waiting threads, when one that is refused may return.
+            Predicts, from how often a slot must be left first, when one that is refused may return.
 
         Raises
         ------
@@ -58,7 +63,7 @@ class Slots:
                 self._free -= 1
                 return
             if len(self._turns) >= self._max_waiting:
-                wait_s = retry_after_s(len(self._turns))
+                wait_s = retry_after_s(len(self._turns) + 1)
                 raise Overloaded(f"{len(self._turns)} operations wait already; try again in {wait_s:.3g} s", wait_s)
             turn = threading.Event()
             self._turns.append(turn)

@@ -33,11 +33,12 @@ def test_slots_go_to_those_who_wait_in_order():
         threads.append(threading.Thread(target=visit, args=(name,)))
         threads[-1].start()
         wait_until(lambda waiting=name + 1: slots.waiting == waiting)
+        assert slots.ahead == name + 2
     slots.leave()
     for thread in threads:
         thread.join(10)
     assert order == [0, 1, 2, 3, 4]
-    assert slots.waiting == 0
+    assert (slots.waiting, slots.ahead) == (0, 0)
     slots.enter(time.monotonic(), soon)
 
 
