@@ -26,7 +26,7 @@ format: $(READY) ## apply the house style
 	$(BIN)/ruff format
 
 bench: $(READY) ## time the kernels against their peers
-	$(BIN)/python benchmarks/kernels.py
+	$(BIN)/python benchmarks/kernel_times.py
 
 lock: $(READY) ## resolve the dependencies again: names, versions and hashes for every supported Python
 	$(BIN)/python -m uv --version >/dev/null 2>&1 || $(BIN)/pip install -q uv
