@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import os
 
 from kernels.backend import Backend
-from kernels.cpu.portable import PortableBackend
 
 BACKEND_VARIABLE = "FASTPATH_PROVER_BACKEND"
-_BACKENDS = {"portable": PortableBackend}
+_BACKENDS = {"portable": "kernels.cpu.portable:PortableBackend"}
 BACKEND_NAMES: tuple[str, ...] = ("auto", *_BACKENDS)
 
 
@@ -37,4 +37,6 @@ def get_backend(name: str = "auto") -> Backend:
 
 @functools.cache
 def _instance(name: str) -> Backend:
-    return _BACKENDS[name]()
+    module, _, backend = _BACKENDS[name].partition(":")  # by name: who computes nothing does not load compilers
+    made: Backend = getattr(importlib.import_module(module), backend)()
+    return made
