@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from typing import Any, Final, NoReturn, cast
 
@@ -20,6 +20,25 @@ from fastpath.job import DEFAULT_PRIORITY, HIGHEST_PRIORITY, LOWEST_PRIORITY
 
 CIRCUITS: Final = ("ringct", "multiply")
 CURVES: Final = ("bls12_381", "bn254")
+SETTINGS: Final = {
+    "namespace": "Ray namespace of the service",
+    "threads": "proving threads",
+    "backend": "arithmetic backend",
+    "key_dir": "folder of the proving keys",
+    "state_dir": "folder of the service's state and logs",
+    "ray_port": "port of the Ray head",
+    "dashboard_port": "port of the Ray dashboard",
+    "metrics_port": "port of the Prometheus metrics",
+    "object_store_mib": "MiB of Ray's object store, 0 for Ray's choice",
+    "worker_calls": "groups a worker has at once",
+    "max_jobs": "unfinished jobs the queue holds",
+    "max_mib": "MiB of witnesses the queue holds",
+    "max_batch": "jobs in one batch",
+    "start_timeout_s": "seconds to wait for the start",
+}
+"""Flags of :class:`cluster.settings.Settings`, in words short enough for ``--help``; the class says what is allowed."""
+_CLIENT_SETTINGS: Final = ("namespace", "state_dir")
+_LOCAL_SETTINGS: Final = ("threads", "backend", "object_store_mib")
 _EPILOG: Final = """\
 exit codes: 0 done, 1 invalid proof or failed job, 2 usage or bad input, 3 overloaded, 4 service unavailable
 
@@ -43,6 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console.standard(as_json="--json" in given)
     try:
         options = build_parser().parse_args(given)
+        options.settings = {name: getattr(options, name) for name in SETTINGS if hasattr(options, name)}
         command = import_module(f"cluster.commands.{options.command}")
         # Ray echoes what workers print; standard output is for the result alone.
         with contextlib.redirect_stdout(console.log):
@@ -68,34 +88,44 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
     _add_demo(commands)
     _add_up(commands)
-    _command(commands, "down", "stop the service on this machine")
-    _command(commands, "status", "show the service, its workers and its figures")
+    _command(commands, "down", "stop the service on this machine", _CLIENT_SETTINGS)
+    _command(commands, "status", "show the service, its workers and its figures", _CLIENT_SETTINGS)
     _add_submit(commands)
-    _command(commands, "doctor", "check this machine and prove on it; every finding comes with its fix")
+    _command(commands, "doctor", "check this machine and prove on it; every finding comes with its fix", SETTINGS)
     return parser
 
 
-def _command(commands: Any, name: str, purpose: str) -> argparse.ArgumentParser:  # noqa: ANN401 - private in argparse
+def _command(
+    commands: Any,  # noqa: ANN401 - its class is private to argparse
+    name: str,
+    purpose: str,
+    settings: Iterable[str],
+) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(
         name, help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.", allow_abbrev=False
     )
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
-    parser.add_argument("--config", metavar="FILE", help="settings in TOML")
+    group = parser.add_argument_group("settings", "override those in the environment and in the settings file")
+    group.add_argument("--config", metavar="FILE", help="settings file (TOML)")
+    for setting in settings:
+        group.add_argument(f"--{setting.replace('_', '-')}", metavar="VALUE", help=SETTINGS[setting])
     return parser
 
 
 def _add_demo(commands: Any) -> None:  # noqa: ANN401 - see _command
-    parser = _command(commands, "demo", "prove and verify a batch of each built-in circuit, and time it")
+    parser = _command(
+        commands, "demo", "prove and verify a batch of each built-in circuit, and time it", _LOCAL_SETTINGS
+    )
     parser.add_argument("--circuit", choices=CIRCUITS, help="only this one")
     parser.add_argument("--batch", type=_positive, metavar="N", help="proofs of each circuit")
 
 
 def _add_up(commands: Any) -> None:  # noqa: ANN401 - see _command
-    _command(commands, "up", "start the service on this machine, with its dashboard and metrics")
+    _command(commands, "up", "start the service on this machine, with its dashboard and metrics", SETTINGS)
 
 
 def _add_submit(commands: Any) -> None:  # noqa: ANN401 - see _command
-    parser = _command(commands, "submit", "prove a batch on the running service")
+    parser = _command(commands, "submit", "prove a batch on the running service", _CLIENT_SETTINGS)
     parser.add_argument("--circuit", choices=CIRCUITS, required=True)
     parser.add_argument("--curve", choices=CURVES, default=CURVES[0], help="default: %(default)s")
     parser.add_argument("--depth", type=_positive, default=3, metavar="N", help="ringct: Merkle depth (3)")

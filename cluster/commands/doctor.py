@@ -1,0 +1,208 @@
+"""``fastpath-prover doctor``: is this machine ready, and if not, what to do."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import socket
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import kernels
+from cluster.exit_codes import ExitCode
+from cluster.machine import (
+    PACKAGES,
+    cpu_features,
+    cpu_model,
+    machine_document,
+    memory_bytes,
+    package_version,
+    usable_cpus,
+    versions_document,
+)
+from cluster.progress import compilation_shown
+from cluster.rendering import Console, byte_size, count, duration
+from cluster.self_test import self_test
+from cluster.settings import Settings, load_settings
+from kernels.cpu.compilation import kernel_cache_folder
+from prover.errors import BadInput, ProverError
+from prover.key_store import list_keys, load_key
+
+_LEAST_SHARED_MEMORY: Final = 1 << 30
+_LEAST_MEMORY: Final = 2 << 30
+_SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - where Ray keeps its objects
+_OLDEST_PYTHON: Final = (3, 11)
+_NEWEST_PYTHON: Final = (3, 14)
+_SIGNS: Final = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failure": ("✗", "red")}
+
+Status = Literal["ok", "warning", "failure"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes
+    ----------
+    fix
+        What to do about it; empty when all is well.
+    """
+
+    check: str
+    status: Status
+    found: str
+    fix: str = ""
+
+
+def run(options: argparse.Namespace, console: Console) -> int:
+    """Look at everything, say what was found, and return 1 if something must be fixed first."""
+    settings = load_settings(options.settings, config=options.config)
+    findings = list(_examine(settings, console))
+    failed = any(finding.status == "failure" for finding in findings)
+    warned = any(finding.status == "warning" for finding in findings)
+    document = {
+        "healthy": not failed,
+        "findings": [asdict(finding) for finding in findings],
+        "machine": machine_document(),
+        "versions": versions_document(),
+    }
+    console.result(document, _text(console, findings, failed, warned))
+    return ExitCode.FAILED if failed else ExitCode.OK
+
+
+def _examine(settings: Settings, console: Console) -> Iterator[Finding]:
+    yield _python()
+    yield from map(_package, PACKAGES)
+    yield _cpu()
+    yield _memory()
+    yield _shared_memory()
+    yield _threads(settings)
+    yield _backend(settings)
+    yield _key_directory(settings)
+    yield _kernel_cache()
+    for name in ("ray_port", "dashboard_port", "metrics_port"):
+        yield _port(name, getattr(settings, name))
+    with compilation_shown(console):
+        for curve in kernels.CURVES:
+            yield _self_test(curve)
+
+
+def _python() -> Finding:
+    supported = _OLDEST_PYTHON <= sys.version_info[:2] <= _NEWEST_PYTHON
+    fix = "" if supported else "use Python 3.11 to 3.14, for instance: make PYTHON=python3.12 demo"
+    return Finding("Python", "ok" if supported else "failure", sys.version.split()[0], fix)
+
+
+def _package(name: str) -> Finding:
+    found = package_version(name)
+    if found == "missing":
+        return Finding(name, "failure", found, "install the project with its lock file: make demo")
+    if name == "ray" and not found.startswith("2.60."):
+        return Finding(name, "failure", found, "this project is made for Ray 2.60: pip install 'ray[default]==2.60.*'")
+    return Finding(name, "ok", found)
+
+
+def _cpu() -> Finding:
+    return Finding("CPU", "ok", f"{cpu_model()}, {usable_cpus()} usable; {' '.join(cpu_features()) or 'no extensions'}")
+
+
+def _memory() -> Finding:
+    total = memory_bytes()
+    if total < _LEAST_MEMORY:
+        return Finding("memory", "warning", byte_size(total), "Ray and one worker want 2 GiB; expect swapping")
+    return Finding("memory", "ok", byte_size(total))
+
+
+def _shared_memory() -> Finding:
+    name = str(_SHARED_MEMORY)
+    if not _SHARED_MEMORY.is_dir():
+        return Finding(name, "warning", "missing", "Ray will keep its objects on disk; mount a tmpfs there")
+    size = shutil.disk_usage(_SHARED_MEMORY)
+    found = f"{byte_size(size.free)} free of {byte_size(size.total)}"
+    if size.free < _LEAST_SHARED_MEMORY:
+        fix = "Ray will keep its objects on disk; in a container give it more: docker run --shm-size=2g"
+        return Finding(name, "warning", found, fix)
+    return Finding(name, "ok", found)
+
+
+def _threads(settings: Settings) -> Finding:
+    cpus = usable_cpus()
+    found = f"{settings.threads} proving threads on {cpus} CPUs"
+    if settings.threads > cpus:
+        return Finding(
+            "threads", "warning", found, f"more threads than CPUs only slow each other: PROVER_THREADS={cpus}"
+        )
+    return Finding("threads", "ok", found)
+
+
+def _backend(settings: Settings) -> Finding:
+    return Finding("backend", "ok", kernels.get_backend(settings.backend).name)
+
+
+def _key_directory(settings: Settings) -> Finding:
+    folder = settings.key_dir
+    nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not (nearest.is_dir() and os.access(nearest, os.W_OK)):
+        return Finding(
+            "keys", "failure", f"{folder} cannot be written", "set FASTPATH_PROVER_KEY_DIR to your own folder"
+        )
+    damaged = []
+    key_ids = list_keys(folder)
+    for key_id in key_ids:
+        try:
+            load_key(folder, key_id)
+        except BadInput:
+            damaged.append(str(folder / key_id))
+    if damaged:
+        return Finding("keys", "failure", f"damaged: {', '.join(damaged)}", f"remove them: rm -r {' '.join(damaged)}")
+    return Finding("keys", "ok", f"{folder} ({count(len(key_ids))} keys, all intact)")
+
+
+def _kernel_cache() -> Finding:
+    folder = kernel_cache_folder()
+    compiled = list(folder.glob("*.kernel"))
+    found = f"{folder} ({len(compiled)} kernels, {byte_size(sum(file.stat().st_size for file in compiled))})"
+    if folder.parent.name != "kernels":
+        fix = "kernels are compiled at every start; set FASTPATH_PROVER_CACHE_DIR to a writable folder"
+        return Finding("kernel cache", "warning", found, fix)
+    return Finding("kernel cache", "ok", found if compiled else f"{folder} (empty: the first run compiles, once)")
+
+
+def _port(name: str, port: int) -> Finding:
+    label = name.replace("_", " ")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            fix = f"unless the service itself uses it, choose another: fastpath-prover up --{name.replace('_', '-')} N"
+            return Finding(label, "warning", f"{port} is taken", fix)
+    return Finding(label, "ok", f"{port} is free" if port else "any")
+
+
+def _self_test(curve: kernels.Curve) -> Finding:
+    label = f"proof on {curve.name}"
+    try:
+        test = self_test(curve)
+    except ProverError as error:
+        return Finding(label, "failure", str(error), "run make test; if it fails, look at the machine's memory and CPU")
+    return Finding(label, "ok", f"proved in {duration(test.prove_s)}, verified in {duration(test.verify_s)}")
+
+
+def _text(console: Console, findings: list[Finding], failed: bool, warned: bool) -> str:
+    width = max(len(finding.check) for finding in findings)
+    lines = []
+    for finding in findings:
+        sign, colour = _SIGNS[finding.status]
+        lines.append(f"{console.styled(sign, colour)} {finding.check.ljust(width)}   {finding.found}")
+        if finding.fix:
+            lines.append(f"  {' ' * width}   {console.styled(f'fix: {finding.fix}', 'bold')}")
+    if failed:
+        verdict = console.styled("Not ready: fix what is marked.", "bold", "red")
+    else:
+        verdict = console.styled("Ready, with remarks." if warned else "Ready.", "bold", "green")
+    return "\n".join([*lines, "", verdict])
