@@ -41,6 +41,7 @@ ACTOR_NAME: Final = "fastpath"
 _LONGEST_POLL_S: Final = 60.0
 _HEALTH_EVERY_S: Final = 0.25
 _HEALTH_TIMEOUT_S: Final = 10.0
+_START_TIMEOUT_S: Final = 60.0
 _CONCURRENT_CALLS: Final = 10_000  # long polls each hold one
 
 _log = logging.getLogger(__name__)
@@ -88,8 +89,11 @@ class FastPath:
         Raises
         ------
         BadRequest
-            If name or slots are malformed.
+            If name or slots are malformed, or the handle lacks a method of a worker.
         """
+        missing = [method for method in ("run_group", "cancel", "health") if not hasattr(handle, method)]
+        if missing:
+            raise BadRequest(f"worker {name!r} lacks {', '.join(missing)}; see fastpath.actor for what a worker is")
         self._scheduler.add_worker(name, slots)
         self._handles[name] = handle
         self._advance()
@@ -269,7 +273,8 @@ class FastPath:
             answer = asyncio.wrap_future(call.future())
             in_time, _ = await asyncio.wait({answer}, timeout=self._settings.call_timeout_s)
             if not in_time:
-                self._lose(dispatch, handle)  # and wait on: a late result is still a result
+                self._lose(dispatch, handle)  # and wait on: a result that comes before the end is still a result
+                ray.kill(handle, no_restart=False)
             outcomes = [_outcome(item) for item in await answer]
         except RayTaskError as error:  # first: with an actor's death as its cause it is a RayActorError as well
             self._scheduler.call_failed(time.monotonic(), dispatch, _plain(error))
@@ -339,7 +344,7 @@ def start(
     ValueError
         If the namespace has an actor of that name already.
     Unavailable
-        If it does not answer within a minute.
+        If it does not answer within a minute, or its metrics cannot be served.
     """
     actor: Any = (
         ray.remote(FastPath)
@@ -355,8 +360,8 @@ def start(
         .remote(namespace, settings, metrics_factory)
     )
     try:
-        ray.get(actor.metrics_address.remote(), timeout=60)
-    except ray.exceptions.GetTimeoutError:
+        ray.get(actor.metrics_address.remote(), timeout=_START_TIMEOUT_S)
+    except Exception as error:
         ray.kill(actor)
-        raise Unavailable("the FastPath actor did not start within 60 s; look at its log") from None
+        raise Unavailable(f"the FastPath actor did not start; look at its log: {error}") from error
     return actor

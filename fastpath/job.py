@@ -14,7 +14,6 @@ is delivered twice.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -110,7 +109,6 @@ class Job:
     avoid_worker: str = ""
     ready: bool = False
     dispatch_id: int = -1
-    started_at: float = math.nan
 
     def move(self, state: JobState) -> None:
         """Go to ``state``.

@@ -44,7 +44,7 @@ class Ledger:
     """Every batch that can still be asked for.
 
     Unfinished batches always stay. Finished ones go when they are acknowledged, ``ttl_s`` after they finished, or,
-    oldest first, when more than ``max_records`` records of finished batches are held.
+    oldest first, when more than ``max_records`` records of finished batches are held; the last to finish stays.
     """
 
     def __init__(self, ttl_s: float, max_records: int) -> None:
@@ -135,7 +135,7 @@ class Ledger:
         self._records += len(batch.records)
         if batch.acknowledged:
             self._drop(batch)
-        while self._records > self._max_records:
+        while self._records > self._max_records and len(self._finished) > 1:
             self._drop(next(iter(self._finished.values())))
 
     def acknowledge(self, batch_id: str) -> None:

@@ -18,6 +18,9 @@ class Capacity:
         self.jobs = 0
         self.bytes = 0
 
+    def __str__(self) -> str:
+        return f"the queue ({self.jobs} of {self.max_jobs} jobs, {self.bytes} of {self.max_bytes} bytes held)"
+
     def excess(self, jobs: int, byte_count: int) -> tuple[int, int]:
         """Return by how many jobs and bytes a batch does not fit; ``(0, 0)`` when it does."""
         return max(0, self.jobs + jobs - self.max_jobs), max(0, self.bytes + byte_count - self.max_bytes)

@@ -20,11 +20,10 @@ from dataclasses import replace
 from random import Random
 from typing import Final
 
-from fastpath.congestion import Congestion
-from fastpath.cost import CostModel
 from fastpath.deadlines import Deadlines
 from fastpath.decisions import BatchStatus, Cancellation, Dispatch, Effects, JobStatus, Outcome
 from fastpath.errors import Cancelled, DeadlineExceeded, Overloaded, Unavailable, WorkerLost
+from fastpath.forecast import Forecast
 from fastpath.hot_keys import HotKeys
 from fastpath.job import Job, JobRecord, JobState, job_id_of
 from fastpath.ledger import Batch, Ledger
@@ -35,9 +34,6 @@ from fastpath.statistics import Counters, LatencyRecorder, ServiceStats
 from fastpath.submission import Submission
 from fastpath.workers import Workers
 
-UNKNOWN_SERVICE_S: Final = 0.1
-"""Predicted service time of a job before any was measured: a lost worker takes longer than this to come back."""
-_NO_WORKER_RETRY_S: Final = 5.0  # promised to those refused while no worker is alive: Ray restarts one in about 2 s
 _LONE_LOSSES: Final = 2
 _HOT_KEYS_SHOWN: Final = 10
 _NOTHING: Final = Outcome()
@@ -55,9 +51,9 @@ _COUNTED_AS: Final = {
 class Scheduler:
     """Queue, group, dispatch, requeue, expire, cancel: one job at most once in a final state.
 
-    A group is as large as lasts ``group_target_s`` by measured cost, an even share of what waits per free slot, and
-    no more than ``max_group``. A group lost with its worker is queued again in halves, so that a job which ends workers
-    is alone after at most log2(max_group) losses; two losses alone make it a dead letter.
+    Groups are sized by :meth:`fastpath.forecast.Forecast.group_size`. A group lost with its worker is queued again in
+    halves, so that a job which ends workers is alone after at most log2(max_group) losses; two losses alone make it a
+    dead letter.
 
     Parameters
     ----------
@@ -82,8 +78,7 @@ class Scheduler:
         self._deadlines = Deadlines(self._ledger)
         self._retry = RetryPolicy(attempts=settings.attempts)
         self._budget = RetryBudget()
-        self._costs = CostModel()
-        self._congestion = Congestion()
+        self._forecast = Forecast(settings, self._queue, self._capacity, self._workers)
         self._hot_keys = HotKeys()
         self._latency = LatencyRecorder()
         self._counters = Counters()
@@ -137,7 +132,12 @@ class Scheduler:
         excess = self._capacity.excess(submission.count, byte_count)
         if any(excess):
             self._counters.refused += submission.count
-            raise self._overloaded(*excess)
+            wait_s = self._forecast.room_in_s(*excess)
+            raise Overloaded(
+                f"{self._capacity} has no room for {submission.count} jobs of {byte_count} bytes; submit them again in "
+                f"{wait_s:.1f} s",
+                wait_s,
+            )
         deadline = math.inf if submission.deadline_s is None else now + submission.deadline_s
         jobs = [
             Job(
@@ -164,20 +164,6 @@ class Scheduler:
         self._latency.arrived(now)
         return [job.job_id for job in jobs]
 
-    def _overloaded(self, jobs: int, byte_count: int) -> Overloaded:
-        """Promise a return when so many jobs, or jobs of so many bytes, will have finished."""
-        capacity = self._capacity
-        to_finish = max(jobs, capacity.jobs * byte_count / max(capacity.bytes, 1))
-        slots = self._workers.alive_slots
-        wait_s = _NO_WORKER_RETRY_S
-        if slots:
-            wait_s = max(0.1, to_finish * (self._costs.overall or UNKNOWN_SERVICE_S) / slots)
-        return Overloaded(
-            f"the queue holds {capacity.jobs} of {capacity.max_jobs} jobs and {capacity.bytes} of "
-            f"{capacity.max_bytes} bytes and has no room for this batch; submit it again in {wait_s:.1f} s",
-            wait_s,
-        )
-
     def cancel(self, now: float, identifier: str) -> Cancellation:
         """Cancel a batch or a job. Finished jobs stay as they are.
 
@@ -194,6 +180,8 @@ class Scheduler:
     def expire(self, now: float) -> None:
         """Finish all jobs whose deadline has passed, and drop results that have aged out."""
         for batch_id in self._deadlines.pop_passed(now):
+            if batch_id not in self._ledger:  # it had finished, and a batch that ended just now took its place
+                continue
             batch = self._ledger.batch(batch_id)
             error = DeadlineExceeded(
                 f"no result within {batch.deadline - batch.submitted_at:g} s; allow more time or submit less at once"
@@ -209,7 +197,7 @@ class Scheduler:
         self._queue.wake(now)
         if not self._workers.free_slots:
             return None
-        group = self._queue.take(self._group_size)
+        group = self._queue.take(self._forecast.group_size)
         if not group:
             return None
         worker = self._workers.choose(avoid=group[0].avoid_worker)
@@ -220,16 +208,8 @@ class Scheduler:
             job.move(JobState.ADMITTED)
             job.move(JobState.RUNNING)
             job.dispatch_id = dispatch.dispatch_id
-            job.started_at = now
             job.starts += 1
         return dispatch
-
-    def _group_size(self, key_id: str, waiting: int) -> int:
-        seconds = self._costs.seconds(key_id)
-        settings = self.settings
-        lasting = settings.first_group if seconds is None else int(settings.group_target_s / max(seconds, 1e-6))
-        share = math.ceil(waiting / self._workers.free_slots)
-        return max(1, min(lasting, settings.max_group, share))
 
     def completed(self, now: float, dispatch: Dispatch, outcomes: Sequence[Outcome]) -> None:
         """Take in a worker's answer, one outcome for each job of the dispatch, however late it comes.
@@ -241,11 +221,11 @@ class Scheduler:
             error = WorkerLost(f"worker {dispatch.worker} answered {len(outcomes)} of {len(dispatch.jobs)} jobs")
             self.call_failed(now, dispatch, error)
             return
-        if self._close(dispatch):
+        good_s = [outcome.seconds for outcome in outcomes if outcome.error is None]
+        if self._close(dispatch) and good_s:
             # Per-job seconds leave out what the call spent on loading a key; the call's own time counts jobs that the
             # worker runs side by side only once. The smaller predicts the next call.
-            worked_s = min(now - dispatch.started_at, sum(outcome.seconds for outcome in outcomes))
-            self._costs.measured(dispatch.key_id, worked_s / len(outcomes))
+            self._forecast.costs.measured(dispatch.key_id, min(now - dispatch.started_at, sum(good_s)) / len(good_s))
         for job, outcome in zip(dispatch.jobs, outcomes, strict=True):
             if job.state.final:
                 self._counters.late_results += 1
@@ -319,11 +299,11 @@ class Scheduler:
     def _wait_s(self, now: float, job: Job, failures: int) -> float | None:
         return self._retry.wait_s(
             failures,
-            service_s=self._costs.seconds(job.key_id) or UNKNOWN_SERVICE_S,
+            service_s=self._forecast.service_s(job.key_id),
             now=now,
             deadline=job.deadline,
             rng=self._rng,
-            congestion=self._congestion.multiplier(len(self._queue), self._queue_delay_s),
+            congestion=self._forecast.congestion,
         )
 
     def _queue_again(self, now: float, job: Job, wait_s: float) -> None:
@@ -432,21 +412,15 @@ class Scheduler:
         """Jobs that have not finished."""
         return self._capacity.jobs
 
-    @property
-    def _queue_delay_s(self) -> float:
-        return len(self._queue) * (self._costs.overall or 0.0) / max(1, self._workers.alive_slots)
-
     def stats(self, now: float) -> ServiceStats:
         """Return the statistics as one picklable value."""
         counters = replace(self._counters)
-        queue_length = len(self._queue)
-        delay_s = self._queue_delay_s
         failed = counters.failed + counters.dead_lettered
         return ServiceStats(
             executed=counters.completed + failed,
             failed=failed,
             retry_count=counters.retries,
-            queue_length=queue_length,
+            queue_length=len(self._queue),
             latency=self._latency.latency,
             active_s=self._latency.active_s,
             counters=counters,
@@ -455,8 +429,8 @@ class Scheduler:
             held_bytes=self._capacity.bytes,
             max_jobs=self._capacity.max_jobs,
             max_bytes=self._capacity.max_bytes,
-            queue_delay_s=delay_s,
-            congestion=self._congestion.multiplier(queue_length, delay_s),
+            queue_delay_s=self._forecast.queue_delay_s,
+            congestion=self._forecast.congestion,
             latency_by_key=self._latency.latency_by_key,
             hot_keys=tuple(self._hot_keys.get(_HOT_KEYS_SHOWN)),
             workers=self._workers.stats(),

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from fastpath.errors import BadRequest, DeadlineExceeded, Overloaded, UnknownJob, WorkerLost
+from fastpath.errors import BadRequest, DeadlineExceeded, Overloaded, Unavailable, UnknownJob, WorkerLost
 from fastpath.job import JobState
 from fastpath.settings import SchedulerSettings
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.ray
 
 
 class FakeWorker:
-    """Doubles its items. Items: n >= 0 is doubled, -1 fails, -2 kills the process."""
+    """Doubles its items. Items: n >= 0 is doubled, -1 fails, -2 kills the process, -3 hangs."""
 
     def __init__(self, item_s=0.0):
         self.item_s = item_s
@@ -36,6 +36,8 @@ class FakeWorker:
             time.sleep(self.item_s)
             if item == -2:
                 os.kill(os.getpid(), signal.SIGKILL)
+            if item == -3:
+                time.sleep(1e6)
             self.ran.append(job_id)
             error = ValueError("item is -1") if item == -1 else None
             answers.append(
@@ -128,6 +130,32 @@ def test_a_job_that_kills_workers_ends_as_a_dead_letter_and_the_others_complete(
     records = collect(ray_cluster, fastpath, batch_id, 4)
     assert [record.state.value for record in records] == ["done", "dead-letter", "done", "done"]
     assert isinstance(records[1].error, WorkerLost)
+
+
+def test_a_worker_that_hangs_is_restarted(ray_cluster, service):
+    fastpath, _ = service(call_timeout_s=0.5)
+    hanging, _ = submit(ray_cluster, fastpath, [-3])
+    following, _ = submit(ray_cluster, fastpath, [4])
+    assert collect(ray_cluster, fastpath, hanging, 1)[0].state is JobState.DEAD_LETTER
+    assert collect(ray_cluster, fastpath, following, 1)[0].payload == b"8"
+
+
+def test_what_is_no_worker_is_refused(ray_cluster, service):
+    fastpath, _ = service(workers=0)
+    with pytest.raises(BadRequest, match="run_group"):
+        ray_cluster.get(fastpath.register_worker.remote("w", "no handle"))
+    with pytest.raises(Unavailable):
+        submit(ray_cluster, fastpath, [1])
+
+
+def test_a_service_whose_metrics_cannot_be_served_does_not_start(ray_cluster):
+    from fastpath import actor
+
+    name = f"fastpath-{uuid.uuid4()}"
+    with pytest.raises(Unavailable, match="no_such_module"):
+        actor.start("tests", name=name, metrics_factory="no_such_module:function")
+    with pytest.raises(ValueError, match=name):
+        ray_cluster.get_actor(name)
 
 
 def test_a_full_queue_refuses_at_once_and_says_when_to_return(ray_cluster, service):

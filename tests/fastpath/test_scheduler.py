@@ -168,19 +168,27 @@ def test_a_fatal_error_fails_its_item_alone_and_at_once():
     assert target.stats(1.0).retry_count == 0
 
 
+def run_one_of(target, seconds):
+    """Let the scheduler measure what a job costs."""
+    submit(target, -seconds, batch_id="measured")
+    target.completed(0.0, target.next_dispatch(-seconds), [Outcome(b"p", b"", None, seconds)])
+    target.acknowledge("measured")
+
+
 def test_a_retryable_error_is_retried_with_jitter_on_another_worker():
     target = scheduler(workers=2)
+    run_one_of(target, seconds=10.0)
     submit(target)
     first = target.next_dispatch(0.0)
     target.completed(1.0, first, [Outcome(error=FaultError("once"), seconds=1.0)])
     due = target.next_event()
-    assert 1.0 < due <= 2.0  # full jitter on the second that it took
+    assert 1.5 < due <= 11.0  # full jitter on the ten seconds that a job takes
     assert target.next_dispatch(due - 1e-6) is None
     second = target.next_dispatch(due)
     assert second.worker != first.worker
     answer(target, due + 1, second)
     assert states(target) == ["done"]
-    assert target.stats(9.0).retry_rate() == 1.0
+    assert target.stats(due + 1).retry_count == 1
 
 
 def test_attempts_are_capped_and_the_real_error_is_shown():
@@ -198,6 +206,7 @@ def test_attempts_are_capped_and_the_real_error_is_shown():
 
 def test_no_retry_starts_that_cannot_end_before_the_deadline():
     target = scheduler()
+    run_one_of(target, seconds=3.0)
     submit(target, deadline_s=5.0)
     target.completed(3.0, target.next_dispatch(0.0), [Outcome(error=FaultError("slow"), seconds=3.0)])
     assert states(target) == ["failed"]
@@ -406,6 +415,27 @@ def test_results_are_dropped_when_acknowledged_aged_or_too_many():
     target.expire(102.0)
     with pytest.raises(UnknownJob):
         target.records("C")
+
+
+def test_the_records_of_the_last_batch_stay_however_many():
+    target = scheduler(max_results=3)
+    submit(target, count=5, deadline_s=1.0, batch_id="A")
+    submit(target, count=5, deadline_s=1.0, batch_id="B")
+    target.cancel(0.5, "B")
+    target.expire(1.0)
+    assert len(target.records("A")) == 5
+    with pytest.raises(UnknownJob):
+        target.records("B")
+
+
+def test_errors_say_nothing_of_the_cost():
+    target = scheduler(first_group=2, group_target_s=2.0)
+    submit(target, count=100)
+    answer(target, 1.0, target.next_dispatch(0.0), Outcome(error=ValueError()))
+    second = target.next_dispatch(1.0)
+    assert len(second.jobs) == 2
+    target.completed(3.0, second, [Outcome(error=ValueError()), Outcome(b"p", b"", None, 0.5)])
+    assert len(target.next_dispatch(3.0).jobs) == 4
 
 
 def test_a_batch_acknowledged_early_is_dropped_when_it_has_finished():
