@@ -81,12 +81,27 @@ def load_key(directory: Path | str, key_id: str) -> ProvingKey:
         Naming the file that is missing, truncated or altered.
     """
     folder = _folder(Path(directory), key_id)
+    manifest = read_manifest(directory, key_id)
+    arrays = {name: _load_array(folder / f"{name}.npy", entry) for name, entry in manifest["arrays"].items()}
+    return ProvingKey.from_arrays(manifest, arrays)
+
+
+def read_manifest(directory: Path | str, key_id: str) -> dict[str, Any]:
+    """A key's manifest, without its arrays.
+
+    Raises
+    ------
+    KeyNotFound
+        If ``directory`` has no such key.
+    BadInput
+        If the manifest is missing or altered.
+    """
+    folder = _folder(Path(directory), key_id)
     manifest = _read_manifest(folder)
     if manifest_id(manifest) != key_id:
         raise BadInput(f"{folder / _METADATA} has been altered: it is not the manifest of key {key_id}")
     check_manifest(manifest)
-    arrays = {name: _load_array(folder / f"{name}.npy", entry) for name, entry in manifest["arrays"].items()}
-    return ProvingKey.from_arrays(manifest, arrays)
+    return manifest
 
 
 def list_keys(directory: Path | str) -> list[str]:

@@ -1,0 +1,294 @@
+"""The Ray actor that proves: groups of jobs in, verified proofs out.
+
+The only module here that knows Ray. Keys come from a *vault*, any actor handle with ``get(key_id) -> (manifest,
+{name: [reference]})``; their arrays are views of the node's object store, shared by all workers of the node.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import ray
+from ray.exceptions import GetTimeoutError, ObjectLostError, RayActorError, RayTaskError
+
+import kernels
+from kernels.cpu.compilation import Compiled, observe_compilation
+from kernels.encoding import Limbs
+from prover.circuits import get_circuit
+from prover.computed_once import ComputedOnce
+from prover.errors import DeviceFault
+from prover.groth16 import ProvingKey, prove, setup
+from prover.key_cache import shared_key
+from prover.parallel import ParallelProver, ProofResult, ProverConfig
+from prover.pool import ProverPool
+
+_KEYS: Final = 16
+_KEY_ATTEMPTS: Final = 5
+_KEY_RETRY_S: Final = 0.5
+_VAULT_TIMEOUT_S: Final = 120.0
+_REMEMBERED_CANCELLATIONS: Final = 10_000
+_CONCURRENT_CALLS: Final = 16
+_NO_WITNESS: Final = np.empty((0, 4), np.uint64)  # what a submitter announced but did not send: refused like any misfit
+
+_log = logging.getLogger(__name__)
+
+
+class ProverWorker:
+    """Proves on its own pool of threads. See :func:`start`.
+
+    Kernels are compiled (or read from disk) when it starts, on a thread of its own, so that :meth:`progress` can tell;
+    everything that computes waits for them.
+
+    Parameters
+    ----------
+    name
+        Shown in its repr, in the dashboard and by FastPath.
+    vault
+        Handle that keys come from.
+    threads
+        Size of its pool.
+    key_directory
+        Where keys it sets up are stored.
+    backend
+        For :func:`kernels.get_backend`.
+    curves
+        Whose kernels it makes ready at once.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        vault: Any,  # noqa: ANN401 - Ray's handles have no static type
+        threads: int,
+        key_directory: str,
+        backend: str = "auto",
+        curves: Sequence[str] = ("bls12_381",),
+    ) -> None:
+        self._name = name
+        self._vault = vault
+        self._key_directory = Path(key_directory)
+        self._backend = kernels.get_backend(backend)
+        self._pool = ProverPool(threads)
+        self._keys: ComputedOnce[str, ProvingKey] = ComputedOnce(_KEYS)
+        self._warm: ComputedOnce[str, None] = ComputedOnce(len(kernels.CURVES))
+        self._cancelled: OrderedDict[str, None] = OrderedDict()
+        self._lock = threading.Lock()
+        self._running = 0
+        self._proofs = 0
+        self._started_at = time.monotonic()
+        self._compiled: list[Compiled] = []
+        self._curves = tuple(curves)
+        threading.Thread(target=self._warm_up, name="warm-up", daemon=True).start()
+
+    def __repr__(self) -> str:
+        return f"ProverWorker({self._name}, {self._backend.name}, threads={self._pool.threads})"
+
+    # --- jobs
+
+    def run_group(
+        self, key_id: str, witness_refs: list[list[Any]], rows: list[int], job_ids: list[str]
+    ) -> list[dict[str, Any]]:
+        """Prove a group of jobs for one key, and verify the proofs as one batch.
+
+        Parameters
+        ----------
+        witness_refs
+            For each job ``[reference]`` to the array of its batch, ``uint64[batch, variables, 4]``.
+        rows
+            For each job its row of that array.
+
+        Returns
+        -------
+        For each job a dict: ``status`` (``"ok"`` or ``"error"``), ``payload`` (the proof's bytes), ``public_inputs``
+        (bytes of ``uint64[public, 4]``), ``error``, ``seconds`` of a thread's work.
+
+        Raises
+        ------
+        KeyNotFound, BadInput
+            If there is no such key, or it is damaged; every job of the group shares it.
+        """
+        with self._lock:
+            self._running += len(job_ids)
+        try:
+            key = self._key(key_id)
+            self._make_ready(key.curve.name)
+            witnesses = _rows(witness_refs, rows)
+            prover = ParallelProver(key, ProverConfig(self._key_directory, self._backend, len(rows)), self._pool)
+            batch = prover.prove_batch(witnesses, should_stop=lambda index: job_ids[index] in self._cancelled)
+        finally:
+            with self._lock:
+                self._running -= len(job_ids)
+                for job_id in job_ids:
+                    self._cancelled.pop(job_id, None)
+        with self._lock:
+            self._proofs += len(batch.proofs)
+        return [_answer(item) for item in batch.items]
+
+    def cancel(self, job_ids: Iterable[str]) -> None:
+        """Stop these jobs at the next window of their MSM, if they run here or are about to."""
+        with self._lock:
+            self._cancelled.update(dict.fromkeys(job_ids))
+            while len(self._cancelled) > _REMEMBERED_CANCELLATIONS:
+                self._cancelled.popitem(last=False)
+
+    # --- keys
+
+    def setup_circuit(self, name: str, curve: str, parameters: dict[str, int]) -> str:
+        """Return the id of the machine's development key for a built-in circuit, made if there is none yet.
+
+        Raises
+        ------
+        BadInput
+            If there is no such circuit, curve or parameter.
+        """
+        circuit = get_circuit(name, curve, **parameters)
+        self._make_ready(circuit.curve.name)
+        return shared_key(circuit, self._key_directory, self._backend, self._pool.threads).key_id
+
+    def load_key(self, key_id: str) -> float:
+        """Make a key and its curve's kernels ready before the first job; return the seconds that took.
+
+        Raises
+        ------
+        KeyNotFound, BadInput
+            If there is no such key, or it is damaged.
+        """
+        started = time.perf_counter()
+        self._make_ready(self._key(key_id).curve.name)
+        return time.perf_counter() - started
+
+    def _key(self, key_id: str) -> ProvingKey:
+        return self._keys.get(key_id, lambda: self._fetch(key_id))
+
+    def _fetch(self, key_id: str) -> ProvingKey:
+        """Map a key's arrays. They die with the vault, and are there again once it is back."""
+        for attempt in range(_KEY_ATTEMPTS):
+            try:
+                manifest, references = ray.get(self._vault.get.remote(key_id), timeout=_VAULT_TIMEOUT_S)
+                names = list(references)
+                arrays = ray.get([references[name][0] for name in names], timeout=_VAULT_TIMEOUT_S)
+            except RayTaskError as error:  # first: it may be a RayActorError as well
+                raise error.cause from None
+            except (ObjectLostError, RayActorError, GetTimeoutError) as error:
+                _log.warning("key %s is not available (%s)", key_id[:16], type(error).__name__)
+                time.sleep(_KEY_RETRY_S * (attempt + 1))
+            else:
+                return ProvingKey.from_arrays(manifest, dict(zip(names, arrays, strict=True)))
+        raise DeviceFault(f"key {key_id} could not be fetched from the vault; look at its log")
+
+    # --- state
+
+    def health(self) -> dict[str, Any]:
+        """Return once it can work: name, pid, backend, threads, pool statistics, jobs it has, proofs it made.
+
+        Raises
+        ------
+        DeviceFault
+            If the kernels did not pass their first proof.
+        """
+        for curve in self._curves:
+            self._make_ready(curve)
+        pool = self._pool.stats()
+        return {
+            "name": self._name,
+            "pid": os.getpid(),
+            "backend": self._backend.name,
+            "threads": self._pool.threads,
+            "pool_tasks": pool.tasks,
+            "pool_average_ms": pool.average_ms,
+            "jobs": self._running,
+            "proofs": self._proofs,
+            "uptime_s": time.monotonic() - self._started_at,
+            "kernels": len(self._compiled),
+        }
+
+    def progress(self) -> dict[str, Any]:
+        """How far making the kernels ready has come; answers at once.
+
+        ``kernels`` counts those that are ready, ``compiled`` those among them that were not read from disk, and
+        ``latest`` names the last.
+        """
+        ready = list(self._compiled)
+        return {
+            "kernels": len(ready),
+            "compiled": sum(not kernel.from_cache for kernel in ready),
+            "latest": ready[-1].kernel if ready else "",
+            "seconds": time.monotonic() - self._started_at,
+        }
+
+    def _warm_up(self) -> None:
+        for curve in self._curves:
+            try:
+                self._make_ready(curve)
+            except Exception:  # noqa: BLE001 - health() raises it again, to whoever asks
+                _log.exception("the kernels of %s did not become ready", curve)
+
+    def _make_ready(self, curve: str) -> None:
+        self._warm.get(curve, lambda: self._prove_once(curve))
+
+    def _prove_once(self, curve: str) -> None:
+        """Make, prove and verify the smallest circuit: that compiles what proving needs, and shows that it works."""
+        circuit = get_circuit("multiply", curve)
+        with observe_compilation(self._compiled.append):
+            key = setup(circuit.r1cs, circuit.curve, backend=self._backend, circuit="warm-up", parameters={})
+            prove(key, circuit.random_witnesses(1)[0], self._backend)
+
+
+def _rows(witness_refs: list[list[Any]], rows: list[int]) -> list[Limbs]:
+    """The jobs' witnesses, as views of their batches; each batch is mapped once."""
+    references = {reference: None for (reference,) in witness_refs}
+    arrays = dict(zip(references, ray.get(list(references)), strict=True))
+    witnesses: list[Limbs] = []
+    for (reference,), row in zip(witness_refs, rows, strict=True):
+        array = arrays[reference]
+        there = isinstance(array, np.ndarray) and array.ndim > 0 and 0 <= row < len(array)
+        witnesses.append(array[row] if there else _NO_WITNESS)
+    return witnesses
+
+
+def _answer(item: ProofResult) -> dict[str, Any]:
+    made = item.proof is not None and item.public_inputs is not None
+    return {
+        "status": "ok" if made else "error",
+        "payload": item.proof.to_bytes() if item.proof is not None else b"",
+        "public_inputs": item.public_inputs.tobytes() if item.public_inputs is not None else b"",
+        "error": item.error,
+        "seconds": item.proving_s,
+    }
+
+
+def start(
+    name: str,
+    namespace: str,
+    vault: Any,  # noqa: ANN401 - Ray's handles have no static type
+    *,
+    threads: int,
+    key_directory: Path,
+    backend: str = "auto",
+    detached: bool = False,
+) -> Any:  # noqa: ANN401 - likewise
+    """Start a worker as a named actor and return its handle at once; its ``health`` answers when it can work.
+
+    Ray restarts it whenever it dies, and reruns nothing: FastPath does that.
+    """
+    return (
+        ray.remote(ProverWorker)
+        .options(
+            name=name,
+            namespace=namespace,
+            lifetime="detached" if detached else None,
+            num_cpus=0,  # threads are counted by PROVER_THREADS; Ray would wait for CPUs that its node lacks
+            max_restarts=-1,
+            max_task_retries=0,
+            max_concurrency=_CONCURRENT_CALLS,
+        )
+        .remote(name, vault, threads, str(key_directory), backend)
+    )
