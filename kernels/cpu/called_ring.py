@@ -1,14 +1,14 @@
-"""Fp2 elements in memory, with every operation a call.
+"""Field elements in memory, with every operation a call.
 
-A formula of hundreds of products, as those of Fp12 are, would be tens of thousands of instructions if written in
-place. Over these elements it is a sequence of calls, small and quick to compile; a call costs a few per cent of the
+A formula of dozens of products in Fp2, or hundreds as in Fp12, would be tens of thousands of instructions if written
+in place. Over these elements it is a sequence of calls, small and quick to compile; a call costs a few per cent of the
 product it makes.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from llvmlite import ir
 
@@ -22,30 +22,31 @@ TIMES_XI = {(1, 1): quadratic.times_one_plus_u, (9, 1): quadratic.times_nine_plu
 
 @dataclass(frozen=True)
 class CalledSpec:
-    """Fp2 of a curve, with its sextic non-residue xi; see :class:`kernels.cpu.operation.Spec`."""
+    """Fp (degree 1) or Fp2 (degree 2) of a curve; see :class:`kernels.cpu.operation.Spec`."""
 
     curve: Curve
+    degree: Literal[1, 2] = 2
 
     @property
     def name(self) -> str:
         """Part of the symbols of its operations."""
-        return f"{self.curve.name}.called"
+        return f"{self.curve.fp.name}.{self.degree}.called"
 
     @property
     def words(self) -> int:
         """64-bit words of one element."""
-        return 2 * self.curve.fp.limbs
+        return self.degree * self.curve.fp.limbs
 
     def emit(self, builder: ir.IRBuilder) -> CalledRing:
         """Bind the ring to a builder."""
-        return CalledRing(self.curve, builder)
+        return CalledRing(self.curve, self.degree, builder)
 
 
 class CalledRing:
     """Allocates elements on the stack and calls their operations."""
 
-    def __init__(self, curve: Curve, builder: ir.IRBuilder) -> None:
-        self.spec = RingSpec(curve.fp, 2, inline=False)
+    def __init__(self, curve: Curve, degree: Literal[1, 2], builder: ir.IRBuilder) -> None:
+        self.spec = RingSpec(curve.fp, degree, inline=degree == 1)
         self.words = self.spec.words
         self.times_xi = TIMES_XI[curve.xi]
         self.builder = builder

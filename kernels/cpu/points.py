@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numba import types
 
+from kernels.cpu.called_ring import CalledSpec
 from kernels.cpu.compilation import U8_OUT, U64, KernelSet, copy_words
 from kernels.cpu.operation import RingSpec, operation, predicate
 from kernels.curves import Curve, Group
@@ -99,20 +100,21 @@ def _pad(value: Any, like: Any) -> Any:
 def point_functions(curve: Curve, group: Group, family: str) -> PointFunctions:
     """Instantiate the point functions of a group for the kernels of ``family`` (part of their symbol names)."""
     spec = ring_spec(curve, group)
+    called = CalledSpec(curve, spec.degree)
     kernels = KernelSet(f"{curve.name}.{group}.{family}")
     words = spec.words
 
-    slope_mixed = operation(spec, weierstrass.slope_mixed, (4, 2), 2, outline=True)
-    finish_mixed = operation(spec, weierstrass.add_mixed, (4, 2), 4, outline=True)
-    double_affine = operation(spec, weierstrass.double_affine, (2,), 4, outline=True)
-    slope_full = operation(spec, weierstrass.slope, (4, 4), 4, outline=True)
-    finish_full = operation(spec, weierstrass.add, (4, 4, 4), 4, outline=True)
-    double_xyzz = operation(spec, weierstrass.double, (4,), 4, outline=True)
+    slope_mixed = operation(called, weierstrass.slope_mixed, (4, 2), 2, outline=True)
+    finish_mixed = operation(called, weierstrass.add_mixed, (4, 2), 4, outline=True)
+    double_affine = operation(called, weierstrass.double_affine, (2,), 4, outline=True)
+    slope_full = operation(called, weierstrass.slope, (4, 4), 4, outline=True)
+    finish_full = operation(called, weierstrass.add, (4, 4, 4), 4, outline=True)
+    double_xyzz = operation(called, weierstrass.double, (4,), 4, outline=True)
     lift = operation(spec, lambda ring, p: (*p, ring.one(), ring.one()), (2,), 4, with_ring=True)
     negate_y = operation(spec, lambda p: (p[0], -p[1]), (2,), 2)
-    multiply = operation(spec, weierstrass.product, (1, 1), 1, outline=True)
+    multiply = operation(called, weierstrass.product, (1, 1), 1, outline=True)
     set_one = operation(spec, lambda ring, _: ring.one(), (1,), 1, with_ring=True)
-    finish_affine = operation(spec, _affine_from_inverse, (4, 1), 2, outline=True)
+    finish_affine = operation(called, _affine_from_inverse, (4, 1), 2, outline=True)
     is_zero = predicate(spec, lambda ring, a: ring.is_zero(a), (1,))
     invert = inversion(kernels, spec)
 
