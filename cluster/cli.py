@@ -53,7 +53,8 @@ class _Parser(argparse.ArgumentParser):
 
 class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
-        parser.exit(0, f"fastpath-prover {import_module('kernels.version').__version__}\n")
+        sys.stdout.write(f"fastpath-prover {import_module('kernels.version').__version__}\n")
+        parser.exit()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -3,56 +3,77 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import Any, Final
 
 from tqdm import tqdm
 
 from cluster.rendering import Console, duration
 from kernels.cpu.compilation import Compiled, observe_compilation
 
-_COUNTED: str = "{desc}: {n_fmt}/{total_fmt} |{bar:30}| {elapsed}<{remaining}, {rate_fmt}"
-_UNCOUNTED: str = "{desc}: {n_fmt} in {elapsed}{postfix}"
+_COUNTED: Final = "{desc}: {n_fmt}/{total_fmt} |{bar:30}| {elapsed}<{remaining}, {rate_fmt}"
+_UNCOUNTED: Final = "{desc}: {n_fmt} in {elapsed}{postfix}"
 
 
-@dataclass
-class Compilation:
-    """What was compiled, and what it took."""
+class KernelBar:
+    """Counts the kernels that are compiled; appears with the first one, for those read from disk are no news."""
 
-    kernels: int = 0
-    seconds: float = 0.0
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bar: tqdm[None] | None = None
+        self._started = time.perf_counter()
+        self.compiled = 0
+
+    def show(self, compiled: int, latest: str) -> None:
+        """Say how many have been compiled so far, and which one came last."""
+        if compiled <= self.compiled:
+            return
+        if self._bar is None:
+            self._console.note("compiling kernels for this machine, once; later runs load them")
+            self._bar = tqdm(
+                desc="kernels",
+                file=self._console.log,
+                disable=not self._console.is_watched,
+                leave=False,
+                bar_format=_UNCOUNTED,
+            )
+        self._bar.set_postfix_str(latest, refresh=False)
+        self._bar.update(compiled - self.compiled)
+        self.compiled = compiled
+
+    def close(self) -> None:
+        """Say what it took."""
+        if self._bar is not None:
+            self._bar.close()
+            took = duration(time.perf_counter() - self._started)
+            self._console.note(f"compiled {self.compiled} kernels in {took}")
 
 
 @contextmanager
-def compilation_shown(console: Console) -> Iterator[Compilation]:
-    """Show the kernels that are compiled inside the ``with`` block, if any; those read from disk are not news."""
-    compilation = Compilation()
-    bar: tqdm[None] | None = None
+def compilation_shown(console: Console) -> Iterator[None]:
+    """Show the kernels that this process compiles inside the ``with`` block."""
+    bar = KernelBar(console)
 
-    def compiled(event: Compiled) -> None:
-        nonlocal bar
-        if event.from_cache:
-            return
-        if not compilation.kernels:
-            console.note("compiling kernels for this machine, once; later runs load them")
-            bar = tqdm(
-                desc="kernels", file=console.log, disable=not console.is_watched, leave=False, bar_format=_UNCOUNTED
-            )
-        compilation.kernels += 1
-        if bar is not None:
-            bar.set_postfix_str(f"{event.kernel} {duration(event.seconds)}", refresh=False)
-            bar.update()
+    def ready(event: Compiled) -> None:
+        if not event.from_cache:
+            bar.show(bar.compiled + 1, event.kernel)
 
-    started = time.perf_counter()
     try:
-        with observe_compilation(compiled):
-            yield compilation
+        with observe_compilation(ready):
+            yield
     finally:
-        compilation.seconds = time.perf_counter() - started
-        if bar is not None:
-            bar.close()
-            console.note(f"compiled {compilation.kernels} kernels in {duration(compilation.seconds)}")
+        bar.close()
+
+
+@contextmanager
+def kernels_shown(console: Console) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """Give a function that shows a worker's progress, see :meth:`prover.worker.ProverWorker.progress`."""
+    bar = KernelBar(console)
+    try:
+        yield lambda progress: bar.show(progress["compiled"], progress["latest"])
+    finally:
+        bar.close()
 
 
 def proofs_bar(console: Console, description: str, total: int) -> tqdm[None]:
