@@ -1,9 +1,11 @@
+import functools
 import random
 
 import pytest
 from py_ecc import optimized_bls12_381, optimized_bn128
 
 from kernels import BLS12_381, BN254, CURVES, get_backend, limbs_from_ints, points_from_ints
+from kernels.reference import ReferenceBackend
 
 PEERS = {BLS12_381: optimized_bls12_381, BN254: optimized_bn128}
 
@@ -18,9 +20,9 @@ def group(request):
     return request.param
 
 
-@pytest.fixture(params=["portable"])
+@pytest.fixture(params=["portable", "reference"])
 def backend(request):
-    return get_backend(request.param)
+    return ReferenceBackend() if request.param == "reference" else get_backend(request.param)
 
 
 @pytest.fixture
@@ -29,25 +31,31 @@ def rng():
 
 
 @pytest.fixture
-def generator(curve, group):
-    return points_from_ints(curve, group, [curve.g1_generator if group == "g1" else curve.g2_generator])[0]
+def multiples_of(backend, curve):
+    """Multiples k G of a group's generator for integers k, as an array of points."""
 
-
-@pytest.fixture
-def multiples(backend, curve, group, generator):
-    """Multiples k G of the generator for integers k, as an array of points."""
-
-    def of(scalars):
+    def of(group, scalars):
+        base = points_from_ints(curve, group, [curve.g1_generator if group == "g1" else curve.g2_generator])[0]
         reduced = [k % curve.fr.modulus for k in scalars]
-        return backend.multiply_base(curve, group, generator, limbs_from_ints(reduced, 4))
+        return backend.multiply_base(curve, group, base, limbs_from_ints(reduced, 4))
 
     return of
 
 
 @pytest.fixture
-def peer_multiple(curve, group):
+def multiples(multiples_of, group):
+    return functools.partial(multiples_of, group)
+
+
+@pytest.fixture
+def peer(curve):
+    """py_ecc's module of the curve."""
+    return PEERS[curve]
+
+
+@pytest.fixture
+def peer_multiple(group, peer):
     """The same by py_ecc, as integers."""
-    peer = PEERS[curve]
     base = peer.G1 if group == "g1" else peer.G2
 
     def of(k):

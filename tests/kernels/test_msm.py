@@ -5,8 +5,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kernels import Interrupted, limbs_from_ints, points_to_ints
+from kernels import Interrupted, get_backend, limbs_from_ints, points_to_ints
 from kernels.cpu.msm import best_window, window_count
+
+
+@pytest.fixture(params=["portable"])
+def backend(request):
+    """The oracle is too slow for these sizes; tests/kernels/reference has its own."""
+    return get_backend(request.param)
 
 
 def hostile_bases(n, rng, r):
