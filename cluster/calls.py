@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import ray
-from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
+from ray.exceptions import GetTimeoutError, ObjectLostError, RayActorError, RayTaskError
 
 from fastpath.errors import Unavailable
 
@@ -28,7 +28,7 @@ def answer(call: Any, timeout_s: float = CALL_TIMEOUT_S) -> Any:  # noqa: ANN401
         if isinstance(error.cause, Exception):
             raise error.cause from None
         raise
-    except RayActorError as error:
+    except (RayActorError, ObjectLostError) as error:
         raise Unavailable(f"the service's actor is gone ({type(error).__name__}); start the service again") from None
     except GetTimeoutError:
         raise Unavailable(f"the service did not answer within {timeout_s:g} s; look at its logs") from None

@@ -71,7 +71,7 @@ class KeyVault:
         return path.name if path.parent == self._directory.absolute() else save_key(key, self._directory)
 
     def list(self) -> list[dict[str, Any]]:
-        """Describe every key on disk: metadata, ``key_id``, whether it is ``loaded``; of a damaged one its ``error``."""
+        """Describe every key on disk: metadata, ``key_id``, whether it is ``loaded``; of a bad one its ``error``."""
         return [self._describe(key_id) for key_id in list_keys(self._directory)]
 
     def remove(self, key_id: str) -> None:

@@ -1,0 +1,325 @@
+"""What a user's program talks to.
+
+Examples
+--------
+::
+
+    with Client.local() as client:
+        key = client.circuit("ringct", depth=3, inputs=2, outputs=2)
+        batch = client.prove_batch(key, key.circuit.random_witnesses(64))
+        for job in batch.as_completed(progress=True):
+            print(job.index, job.error or job.proof)
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Final, Self
+
+import numpy as np
+import ray
+
+from cluster.batch import Batch
+from cluster.calls import answer
+from cluster.service import Actors, LocalService, OnProgress, ServiceInfo, connect, discover
+from cluster.settings import Settings, load_settings
+from fastpath.errors import BadRequest, FastPathError, Unavailable
+from fastpath.job import DEFAULT_PRIORITY
+from fastpath.statistics import ServiceStats
+from kernels.curves import get_curve
+from kernels.encoding import Limbs
+from prover.circuit import Circuit
+from prover.circuits import CIRCUITS, get_circuit
+from prover.errors import BadInput
+from prover.groth16 import KeyMetadata, VerifyingKey
+from prover.r1cs import validate_shape
+
+_HEALTH_TIMEOUT_S: Final = 5.0
+_SETUP_TIMEOUT_S: Final = 3600.0
+
+
+@dataclass(frozen=True, eq=False)
+class Key:
+    """A proving key of the service.
+
+    Attributes
+    ----------
+    circuit
+        The built-in circuit it is for; None when it is for another one.
+    """
+
+    key_id: str
+    metadata: KeyMetadata
+    verifying_key: VerifyingKey = field(repr=False)
+    circuit: Circuit | None = None
+
+
+class Client:
+    """A connection to a service. Made by :meth:`local` or :meth:`connect`, ended by :meth:`close` or ``with``.
+
+    One process has one Ray: clients of one process talk to the same cluster.
+    """
+
+    def __init__(self, actors: Actors, info: ServiceInfo, close: Callable[[], None]) -> None:
+        self._actors = actors
+        self._info = info
+        self._close = close
+        self._keys: dict[str, Key] = {}
+        self._lock = threading.Lock()
+
+    @classmethod
+    def local(cls, settings: Settings | None = None, on_progress: OnProgress | None = None) -> Self:
+        """Start a service in this process' own Ray; it ends with the client.
+
+        Raises
+        ------
+        Unavailable
+            If it does not start within ``settings.start_timeout_s``.
+        """
+        service = LocalService(settings or load_settings(), on_progress)
+        return cls(service.actors, service.info, service.stop)
+
+    @classmethod
+    def connect(
+        cls, address: str | None = None, namespace: str | None = None, settings: Settings | None = None
+    ) -> Self:
+        """Connect to a running service.
+
+        Parameters
+        ----------
+        address
+            ``host:port`` of its Ray head; None finds the one that ``fastpath-prover up`` started on this machine.
+        namespace
+            None takes the one found with it, else that of the settings.
+
+        Raises
+        ------
+        Unavailable
+            If there is none.
+        """
+        settings = settings or load_settings()
+        found = discover(settings)
+        if address is None:
+            if found is None:
+                raise Unavailable("no service runs on this machine; start one with `fastpath-prover up`")
+            address, namespace = found.address, namespace or found.namespace
+        namespace = namespace or settings.namespace
+        joined = not ray.is_initialized()
+        if joined:
+            connect(address, namespace)
+        elif ray.get_runtime_context().gcs_address != address:
+            raise Unavailable(f"this process is connected to another Ray than {address}; close that client first")
+        close = ray.shutdown if joined else _leave
+        try:
+            actors = Actors.find(namespace)
+        except BaseException:
+            close()
+            raise
+        same = found is not None and found.address == address
+        dashboard = found.dashboard_address if found and same else None
+        return cls(
+            actors,
+            ServiceInfo(
+                address=address,
+                namespace=namespace,
+                metrics_address=actors.metrics_address,
+                dashboard_address=dashboard,
+                pid=found.pid if found and same else 0,
+                head_started=found.head_started if found and same else 0,
+            ),
+            close,
+        )
+
+    def close(self) -> None:
+        """Disconnect; a local service ends."""
+        close, self._close = self._close, _leave
+        close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    # --- keys
+
+    def circuit(self, name: str, curve: str = "bls12_381", **parameters: int) -> Key:
+        """Return the service's development key for a built-in circuit, set up the first time on its machine.
+
+        Raises
+        ------
+        BadInput
+            If there is no such circuit, curve or parameter.
+        """
+        circuit = get_circuit(name, curve, **parameters)
+        call = self._actors.workers[0].setup_circuit.remote(name, circuit.curve.name, parameters)
+        return self.key(answer(call, _SETUP_TIMEOUT_S))
+
+    def add_key(self, folder: Path | str) -> Key:
+        """Add a key to the service from its folder, which is named by its id and readable where the service runs.
+
+        Raises
+        ------
+        KeyNotFound
+            If the folder is none of a key.
+        BadInput
+            Naming the file that is missing, truncated or altered.
+        """
+        return self.key(answer(self._actors.vault.add.remote(str(Path(folder).absolute())), _SETUP_TIMEOUT_S))
+
+    def key(self, key_id: str) -> Key:
+        """Return a key that the service has, once all its workers have it at hand.
+
+        Raises
+        ------
+        KeyNotFound
+            If it has no such key.
+        BadInput
+            If the key is damaged.
+        """
+        with self._lock:
+            if key_id not in self._keys:
+                manifest, references = answer(self._actors.vault.get.remote(key_id), _SETUP_TIMEOUT_S)
+                answer([worker.load_key.remote(key_id) for worker in self._actors.workers], _SETUP_TIMEOUT_S)
+                self._keys[key_id] = _key(key_id, manifest, references)
+            return self._keys[key_id]
+
+    def keys(self) -> list[dict[str, Any]]:
+        """Describe every key the service has, see :meth:`cluster.key_vault.KeyVault.list`."""
+        keys: list[dict[str, Any]] = answer(self._actors.vault.list.remote())
+        return keys
+
+    def remove_key(self, key_id: str) -> None:
+        """Delete a key from the service.
+
+        Raises
+        ------
+        KeyNotFound
+            If it has no such key.
+        """
+        with self._lock:
+            self._keys.pop(key_id, None)
+            answer(self._actors.vault.remove.remote(key_id))
+
+    # --- proofs
+
+    def prove_batch(
+        self,
+        key: Key | str,
+        witnesses: Limbs | Sequence[Limbs],
+        *,
+        deadline_s: float | None = None,
+        priority: int = DEFAULT_PRIORITY,
+        submitter: str = "",
+    ) -> Batch:
+        """Submit a batch; its proofs are fetched from what is returned.
+
+        Parameters
+        ----------
+        key
+            A key, or the id of one.
+        witnesses
+            ``uint64[batch, variables, 4]``, standard form; or a sequence of ``uint64[variables, 4]``, in which an item
+            of another form fails alone.
+        deadline_s
+            Seconds from now after which proofs are not wanted any more.
+        priority
+            0 to 9; the higher goes first among jobs of equal deadline.
+        submitter
+            Shown to whoever looks at the queue.
+
+        Raises
+        ------
+        BadInput
+            If the batch is empty, over the service's limit, or an array of the wrong form, or a parameter is wrong.
+        KeyNotFound
+            If there is no such key.
+        Overloaded
+            If the queue has no room; ``retry_after_s`` says when to come back.
+        Unavailable
+            If the service is gone or takes no work.
+        """
+        key = self.key(key) if isinstance(key, str) else key
+        well_formed, refused = _well_formed(witnesses, key.metadata.variables)
+        count = len(well_formed) + len(refused)
+        if not count:
+            raise BadInput("a batch needs at least one witness")
+        if not len(well_formed):
+            return Batch(self._actors.fastpath, count, refused, "", ())
+        submit = self._actors.fastpath.submit_batch.remote(
+            key.key_id,
+            [ray.put(well_formed)],
+            len(well_formed),
+            well_formed[0].nbytes,
+            deadline_s=deadline_s,
+            priority=priority,
+            submitter=submitter,
+        )
+        try:
+            batch_id, job_ids = answer(submit)
+        except BadRequest as error:
+            raise BadInput(str(error)) from None
+        return Batch(self._actors.fastpath, count, refused, batch_id, job_ids)
+
+    # --- the service
+
+    def stats(self) -> ServiceStats:
+        """What the service has done so far."""
+        stats: ServiceStats = answer(self._actors.fastpath.stats.remote())
+        return stats
+
+    def service_info(self) -> ServiceInfo:
+        """Where the service, its dashboard and its metrics are."""
+        return self._info
+
+    def workers(self) -> list[dict[str, Any]]:
+        """Describe every worker: its :meth:`prover.worker.ProverWorker.health`, and what FastPath counts of it.
+
+        ``alive`` is false, and only FastPath's part is there, while one does not answer.
+        """
+        described = []
+        for counted, worker in zip(self.stats().workers, self._actors.workers, strict=True):
+            of_fastpath = {part.name: getattr(counted, part.name) for part in fields(counted)}
+            try:
+                health = answer(worker.health.remote(), _HEALTH_TIMEOUT_S)
+            except FastPathError:
+                health = {"alive": False}
+            described.append({**of_fastpath, **health})
+        return described
+
+
+def _leave() -> None:
+    """Nothing to end: Ray belongs to someone else."""
+
+
+def _key(key_id: str, manifest: Mapping[str, Any], references: Mapping[str, list[Any]]) -> Key:
+    metadata = KeyMetadata(**{part.name: manifest[part.name] for part in fields(KeyMetadata)})
+    names = [part.name for part in fields(VerifyingKey) if part.name != "curve"]
+    points = dict(zip(names, answer([references[name][0] for name in names]), strict=True))
+    circuit = None
+    if metadata.circuit in CIRCUITS:
+        circuit = get_circuit(metadata.circuit, metadata.curve, **metadata.parameters)
+    return Key(key_id, metadata, VerifyingKey(get_curve(metadata.curve), **points), circuit)
+
+
+def _well_formed(witnesses: Limbs | Sequence[Limbs], variables: int) -> tuple[Limbs, dict[int, BadInput]]:
+    """The items that have the form of a witness as one array, and the errors of the others by index."""
+    if isinstance(witnesses, np.ndarray):
+        array = np.ascontiguousarray(witnesses)
+        if array.ndim == 3 and not len(array):
+            return array, {}
+        validate_shape(array, (None, variables, 4), "a batch of witnesses for this key")
+        return array, {}
+    kept: list[Limbs] = []
+    refused: dict[int, BadInput] = {}
+    for index, witness in enumerate(witnesses):
+        item = np.ascontiguousarray(witness) if isinstance(witness, np.ndarray) else witness
+        try:
+            validate_shape(item, (variables, 4), f"item {index}: a witness for this key")
+            kept.append(item)
+        except BadInput as error:
+            refused[index] = error
+    return (np.stack(kept) if kept else np.empty((0, variables, 4), np.uint64)), refused

@@ -1,0 +1,281 @@
+"""Start the actors, find them, and stop what was started.
+
+Embedded: :class:`LocalService`, on a Ray of this process, for :meth:`cluster.client.Client.local`. Long-lived:
+:func:`start` runs a Ray head of its own with detached actors and writes how to find it into the state directory;
+:func:`stop` ends exactly that head.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import ray
+
+import fastpath.actor
+import prover.worker
+from cluster import key_vault, ray_head
+from cluster.calls import answer
+from cluster.settings import Settings
+from fastpath.errors import Unavailable
+from fastpath.settings import SchedulerSettings
+from prover.errors import BadInput
+
+METRICS_FACTORY: Final = "cluster.metrics:serve"
+WORKER_NAME: Final = "prover-worker-0"
+_DESCRIPTION: Final = "service.json"
+_HEAD_TIMEOUT_S: Final = 60.0
+_PROGRESS_EVERY_S: Final = 0.5
+
+_log = logging.getLogger(__name__)
+_local_numbers = itertools.count()
+
+OnProgress = Callable[[dict[str, Any]], None]
+"""Called twice a second with :meth:`prover.worker.ProverWorker.progress` while a worker makes its kernels ready."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceInfo:
+    """How to find a service.
+
+    Attributes
+    ----------
+    address
+        Of the Ray head, ``host:port``.
+    metrics_address, dashboard_address
+        URLs; None where there is none.
+    pid
+        Of the Ray head that :func:`start` runs; 0 for one that belongs to another process.
+    head_started
+        When that process started, in the kernel's ticks: a process id alone may be another's by now.
+    """
+
+    address: str
+    namespace: str
+    metrics_address: str | None = None
+    dashboard_address: str | None = None
+    pid: int = 0
+    head_started: int = 0
+
+
+@dataclass(frozen=True)
+class Actors:
+    """Handles of a service's actors."""
+
+    fastpath: Any
+    vault: Any
+    workers: tuple[Any, ...]
+    metrics_address: str | None = None
+
+    @classmethod
+    def start(
+        cls, settings: Settings, namespace: str, *, detached: bool, on_progress: OnProgress | None = None
+    ) -> Actors:
+        """Start them on the connected Ray, and return when the worker can prove.
+
+        Raises
+        ------
+        Unavailable
+            If they are not ready within ``settings.start_timeout_s``.
+        """
+        vault = key_vault.start(namespace, settings.key_dir, detached=detached)
+        worker = prover.worker.start(
+            WORKER_NAME,
+            namespace,
+            vault,
+            threads=settings.threads,
+            key_directory=settings.key_dir,
+            backend=settings.backend,
+            detached=detached,
+        )
+        limits = SchedulerSettings(
+            max_jobs=settings.max_jobs, max_bytes=settings.max_mib << 20, max_batch=settings.max_batch
+        )
+        service = fastpath.actor.start(namespace, settings=limits, metrics_factory=METRICS_FACTORY)
+        actors = cls(service, vault, (worker,), answer(service.metrics_address.remote()))
+        try:
+            _await_ready(worker, settings.start_timeout_s, on_progress)
+            answer(service.register_worker.remote(WORKER_NAME, worker, settings.worker_calls))
+        except BaseException:
+            actors.stop()
+            raise
+        return actors
+
+    @classmethod
+    def find(cls, namespace: str) -> Actors:
+        """Find those of a running service on the connected Ray.
+
+        Raises
+        ------
+        Unavailable
+            If there is none in the namespace.
+        """
+        try:
+            service, vault, worker = (
+                ray.get_actor(name, namespace=namespace)
+                for name in (fastpath.actor.ACTOR_NAME, key_vault.ACTOR_NAME, WORKER_NAME)
+            )
+        except ValueError:
+            raise Unavailable(
+                f"no service runs in namespace {namespace!r} there; start one with `fastpath-prover up`"
+            ) from None
+        return cls(service, vault, (worker,), answer(service.metrics_address.remote()))
+
+    def stop(self) -> None:
+        """End them."""
+        for actor in (self.fastpath, *self.workers, self.vault):
+            with contextlib.suppress(Exception):  # one that is gone already is as it should be
+                ray.kill(actor)
+
+
+def _await_ready(worker: Any, timeout_s: float, on_progress: OnProgress | None) -> None:  # noqa: ANN401 - Ray's handles
+    end = time.monotonic() + timeout_s
+    ready = worker.health.remote()
+    while time.monotonic() < end:
+        done, _ = ray.wait([ready], timeout=_PROGRESS_EVERY_S)
+        if done:
+            answer(ready)
+            return
+        if on_progress is not None:
+            on_progress(answer(worker.progress.remote()))
+    raise Unavailable(
+        f"the prover worker was not ready after {timeout_s:g} s; raise start_timeout_s if it is compiling kernels"
+    )
+
+
+# --- embedded
+
+
+class LocalService:
+    """A service that lives as long as this object, on a Ray of this process.
+
+    Joins the Ray that the process has, in a namespace of its own; starts one when there is none.
+    """
+
+    def __init__(self, settings: Settings, on_progress: OnProgress | None = None) -> None:
+        self._owns_ray = not ray.is_initialized()
+        namespace = settings.namespace
+        if self._owns_ray:
+            connect("local", namespace, object_store_mib=settings.object_store_mib)
+        else:
+            namespace = f"{namespace}-{os.getpid()}-{next(_local_numbers)}"
+        try:
+            self.actors = Actors.start(settings, namespace, detached=False, on_progress=on_progress)
+        except BaseException:
+            self._end_ray()
+            raise
+        self.info = ServiceInfo(
+            address=ray.get_runtime_context().gcs_address,
+            namespace=namespace,
+            metrics_address=self.actors.metrics_address,
+        )
+
+    def stop(self) -> None:
+        """End the actors, and Ray if it was started here."""
+        if ray.is_initialized():
+            self.actors.stop()
+        self._end_ray()
+
+    def _end_ray(self) -> None:
+        if self._owns_ray:
+            ray.shutdown()
+
+
+def connect(address: str, namespace: str, *, object_store_mib: int = 0) -> None:
+    """Connect this process to a Ray, or start one with the address ``"local"``.
+
+    Raises
+    ------
+    Unavailable
+        If there is none at the address.
+    """
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    own: dict[str, Any] = {}
+    if address == "local":
+        own = {"include_dashboard": False, "object_store_memory": object_store_mib << 20 or None}
+    try:
+        ray.init(address=address, namespace=namespace, log_to_driver=False, logging_level=logging.ERROR, **own)
+    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+        raise Unavailable(f"cannot reach Ray at {address}: {error}") from None
+
+
+# --- long-lived
+
+
+def start(settings: Settings, on_progress: OnProgress | None = None) -> ServiceInfo:
+    """Start a service that outlives this process: a Ray head on loopback with its dashboard, and detached actors.
+
+    Raises
+    ------
+    BadInput
+        If a service runs already.
+    Unavailable
+        If it does not start in time; nothing is left behind.
+    """
+    if (running := discover(settings)) is not None:
+        raise BadInput(f"a service runs already at {running.address}; stop it with `fastpath-prover down`")
+    head = ray_head.start(settings, _HEAD_TIMEOUT_S)
+    info = ServiceInfo(
+        address=head.address,
+        namespace=settings.namespace,
+        dashboard_address=f"http://127.0.0.1:{settings.dashboard_port}",
+        pid=head.pid,
+        head_started=head.started,
+    )
+    try:
+        _describe(settings, info)
+        with connected(info):
+            actors = Actors.start(settings, info.namespace, detached=True, on_progress=on_progress)
+        info = replace(info, metrics_address=actors.metrics_address)
+        _describe(settings, info)
+    except BaseException:
+        stop(settings)
+        raise
+    return info
+
+
+@contextlib.contextmanager
+def connected(info: ServiceInfo) -> Iterator[None]:
+    """Be connected to a service's Ray inside the ``with`` block."""
+    connect(info.address, info.namespace)
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def discover(settings: Settings) -> ServiceInfo | None:
+    """Find the service that :func:`start` runs on this machine; None when there is none."""
+    try:
+        info = ServiceInfo(**json.loads(_description(settings).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+    return info if ray_head.runs(info.pid, info.head_started) else None
+
+
+def stop(settings: Settings) -> ServiceInfo | None:
+    """Stop the service that :func:`start` runs, and nothing else; return what was stopped, None if there was none."""
+    info = discover(settings)
+    if info is not None:
+        ray_head.stop(info.pid, info.head_started)
+    _description(settings).unlink(missing_ok=True)
+    return info
+
+
+def _description(settings: Settings) -> Path:
+    return settings.state_dir / _DESCRIPTION
+
+
+def _describe(settings: Settings, info: ServiceInfo) -> None:
+    settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    written = _description(settings).with_suffix(".new")
+    written.write_text(json.dumps(asdict(info)), encoding="utf-8")
+    written.replace(_description(settings))
