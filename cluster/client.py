@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -118,20 +118,8 @@ class Client:
         except BaseException:
             close()
             raise
-        same = found is not None and found.address == address
-        dashboard = found.dashboard_address if found and same else None
-        return cls(
-            actors,
-            ServiceInfo(
-                address=address,
-                namespace=namespace,
-                metrics_address=actors.metrics_address,
-                dashboard_address=dashboard,
-                pid=found.pid if found and same else 0,
-                head_started=found.head_started if found and same else 0,
-            ),
-            close,
-        )
+        info = found if found is not None and found.address == address else ServiceInfo(address=address, namespace="")
+        return cls(actors, replace(info, namespace=namespace, metrics_address=actors.metrics_address), close)
 
     def close(self) -> None:
         """Disconnect; a local service ends."""
@@ -166,9 +154,12 @@ class Client:
         KeyNotFound
             If the folder is none of a key.
         BadInput
-            Naming the file that is missing, truncated or altered.
+            Naming the file that is missing, truncated or altered, or the point that is off the curve or outside its
+            subgroup.
         """
-        return self.key(answer(self._actors.vault.add.remote(str(Path(folder).absolute())), _SETUP_TIMEOUT_S))
+        path = str(Path(folder).absolute())
+        answer(self._actors.workers[0].validate_key.remote(path), _SETUP_TIMEOUT_S)
+        return self.key(answer(self._actors.vault.add.remote(path), _SETUP_TIMEOUT_S))
 
     def key(self, key_id: str) -> Key:
         """Return a key that the service has, once all its workers have it at hand.
@@ -187,7 +178,7 @@ class Client:
                 self._keys[key_id] = _key(key_id, manifest, references)
             return self._keys[key_id]
 
-    def keys(self) -> list[dict[str, Any]]:
+    def list_keys(self) -> list[dict[str, Any]]:
         """Describe every key the service has, see :meth:`cluster.key_vault.KeyVault.list`."""
         keys: list[dict[str, Any]] = answer(self._actors.vault.list.remote())
         return keys

@@ -7,6 +7,7 @@ keys from disk again as they are asked for.
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 from typing import Any, Final
@@ -95,8 +96,8 @@ class KeyVault:
         return {**described, **{name: value for name, value in manifest.items() if name != "arrays"}}
 
     def health(self) -> dict[str, Any]:
-        """Answer."""
-        return {"keys_loaded": len(self._entries)}
+        """Answer: pid, and how many keys are in the object store."""
+        return {"pid": os.getpid(), "keys_loaded": len(self._entries)}
 
 
 def start(namespace: str, directory: Path, *, detached: bool = False) -> Any:  # noqa: ANN401 - Ray's handles have no type

@@ -25,8 +25,9 @@ from kernels.encoding import Limbs
 from prover.circuits import get_circuit
 from prover.computed_once import ComputedOnce
 from prover.errors import DeviceFault
-from prover.groth16 import ProvingKey, prove, setup
+from prover.groth16 import ProvingKey, prove, setup, validate_key
 from prover.key_cache import shared_key
+from prover.key_store import load_key
 from prover.parallel import ParallelProver, ProofResult, ProverConfig
 from prover.pool import ProverPool
 
@@ -164,6 +165,19 @@ class ProverWorker:
         started = time.perf_counter()
         self._make_ready(self._key(key_id).curve.name)
         return time.perf_counter() - started
+
+    def validate_key(self, folder: str) -> None:
+        """Check every point and coefficient of a key that comes from outside.
+
+        Raises
+        ------
+        KeyNotFound, BadInput
+            See :func:`prover.key_store.load_key` and :func:`prover.groth16.validate_key`.
+        """
+        path = Path(folder)
+        key = load_key(path.parent, path.name)
+        self._make_ready(key.curve.name)
+        validate_key(key, self._backend)
 
     def _key(self, key_id: str) -> ProvingKey:
         return self._keys.get(key_id, lambda: self._fetch(key_id))
