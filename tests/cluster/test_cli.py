@@ -278,3 +278,54 @@ def test_doctor_reports_wrong_arithmetic(monkeypatch, tmp_path):
     assert doctor.run(options, console) == ExitCode.FAILED
     assert "1 + 1 is 3" in console.out.getvalue()
     assert "Not ready" in console.out.getvalue()
+
+
+# --- end to end
+
+
+@pytest.mark.ray
+def test_demo_proves_and_verifies_both_circuits():
+    ran = subprocess.run(
+        [sys.executable, "-m", "cluster.cli", "demo", "--json", "--batch", "2"],
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert len(ran.stdout.splitlines()) == 1
+    document = json.loads(ran.stdout)
+    assert document.keys() == {"circuits", "machine", "versions"}
+    assert [entry["circuit"] for entry in document["circuits"]] == ["ringct", "multiply"]
+    for entry in document["circuits"]:
+        assert entry["proofs"] == entry["verified"] == 2
+        assert entry["curve"] == "bls12_381"
+        assert entry["proofs_per_s"] > 0
+        assert 0 < entry["p50_ms"] <= entry["p90_ms"] <= entry["p95_ms"] <= entry["p99_ms"]
+        assert entry["retries"] == 0
+        assert entry["pool_tasks"] >= 2
+        assert entry["pool_mean_ms"] > 0
+        assert entry["first_use_s"] > entry["cached_use_s"] > 0
+    assert document["circuits"][0]["constraints"] > document["circuits"][1]["constraints"] == 1
+    assert document["versions"]["ray"].startswith("2.60")
+    assert document["machine"]["threads"] >= 1
+
+
+@pytest.mark.parametrize("name", ["status", "submit"])
+def test_without_a_service_the_exit_code_says_so(name, tmp_path, capsys):
+    more = ["--circuit", "multiply", "--batch", "1"] if name == "submit" else []
+    assert cli.main([name, *more, "--json", "--state-dir", str(tmp_path)]) == 4
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert error["code"] == "unavailable"
+    assert "fastpath-prover up" in error["message"]
+
+
+def test_down_without_a_service_is_done_already(tmp_path, capsys):
+    assert cli.main(["down", "--json", "--state-dir", str(tmp_path)]) == 0
+    assert json.loads(capsys.readouterr().out) == {"stopped": False, "address": None}
+
+
+@pytest.mark.parametrize("more", [[], ["--batch", "1", "--witnesses", "w.npy"]])
+def test_submit_wants_one_source_of_witnesses(more, capsys):
+    assert cli.main(["submit", "--circuit", "multiply", *more]) == 2
+    assert "either --batch N" in capsys.readouterr().err
