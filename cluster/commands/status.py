@@ -18,7 +18,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     """Print what the service says of itself; without one the error is ``Unavailable``."""
     settings = load_settings(options.settings, config=options.config)
     with Client.connect(settings=settings) as client:
-        info, stats, workers, keys = client.service_info(), client.stats(), client.workers(), client.keys()
+        info, stats, workers, keys = client.service_info(), client.stats(), client.workers(), client.list_keys()
     document = {
         "service": {
             "address": info.address,
