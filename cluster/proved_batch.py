@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-
 from cluster.batch import Batch, Job
 from cluster.client import Key
 from cluster.progress import proofs_bar
