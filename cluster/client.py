@@ -107,10 +107,11 @@ class Client:
                 raise Unavailable("no service runs on this machine; start one with `fastpath-prover up`")
             address, namespace = found.address, namespace or found.namespace
         namespace = namespace or settings.namespace
+        info = found if found is not None and found.address == address else ServiceInfo(address=address, namespace="")
         joined = not ray.is_initialized()
         if joined:
-            connect(address, namespace)
-        elif ray.get_runtime_context().gcs_address != address:
+            connect(address, namespace, token_path=info.token_path)
+        elif not _is_connected_to(address):
             raise Unavailable(f"this process is connected to another Ray than {address}; close that client first")
         close = ray.shutdown if joined else _leave
         try:
@@ -118,7 +119,6 @@ class Client:
         except BaseException:
             close()
             raise
-        info = found if found is not None and found.address == address else ServiceInfo(address=address, namespace="")
         return cls(actors, replace(info, namespace=namespace, metrics_address=actors.metrics_address), close)
 
     def close(self) -> None:
@@ -280,6 +280,13 @@ class Client:
                 health = {"alive": False}
             described.append({**of_fastpath, **health})
         return described
+
+
+def _is_connected_to(address: str) -> bool:
+    """Whether this process' Ray is the one at an address; Ray itself names the one on loopback by another address."""
+    connected = ray.get_runtime_context().gcs_address
+    host, _, port = address.rpartition(":")
+    return connected == address or (host == "127.0.0.1" and connected.endswith(f":{port}"))
 
 
 def _leave() -> None:

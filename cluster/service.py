@@ -56,6 +56,8 @@ class ServiceInfo:
         Of the Ray head that :func:`start` runs; 0 for one that belongs to another process.
     head_started
         When that process started, in the kernel's ticks: a process id alone may be another's by now.
+    token_path
+        File of the token that its Ray asks of clients and its dashboard of browsers; empty when it is not ours to know.
     """
 
     address: str
@@ -64,6 +66,7 @@ class ServiceInfo:
     dashboard_address: str | None = None
     pid: int = 0
     head_started: int = 0
+    token_path: str = ""
 
 
 @dataclass(frozen=True)
@@ -189,8 +192,13 @@ class LocalService:
             ray.shutdown()
 
 
-def connect(address: str, namespace: str, *, object_store_mib: int = 0) -> None:
+def connect(address: str, namespace: str, *, token_path: str = "", object_store_mib: int = 0) -> None:
     """Connect this process to a Ray, or start one with the address ``"local"``.
+
+    Parameters
+    ----------
+    token_path
+        File of the token it asks for; without one Ray's own environment variables count.
 
     Raises
     ------
@@ -199,6 +207,8 @@ def connect(address: str, namespace: str, *, object_store_mib: int = 0) -> None:
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     own: dict[str, Any] = {}
+    if token_path:
+        ray_head.authorise(token_path)
     if address == "local":
         own = {"include_dashboard": False, "object_store_memory": object_store_mib << 20 or None}
     try:
@@ -229,6 +239,7 @@ def start(settings: Settings, on_progress: OnProgress | None = None) -> ServiceI
         dashboard_address=f"http://127.0.0.1:{settings.dashboard_port}",
         pid=head.pid,
         head_started=head.started,
+        token_path=head.token_path,
     )
     try:
         _describe(settings, info)
@@ -245,7 +256,7 @@ def start(settings: Settings, on_progress: OnProgress | None = None) -> ServiceI
 @contextlib.contextmanager
 def connected(info: ServiceInfo) -> Iterator[None]:
     """Be connected to a service's Ray inside the ``with`` block."""
-    connect(info.address, info.namespace)
+    connect(info.address, info.namespace, token_path=info.token_path)
     try:
         yield
     finally:
