@@ -10,44 +10,55 @@ from typing import Any, Final
 from tqdm import tqdm
 
 from cluster.rendering import Console, duration
-from kernels.cpu.compilation import Compiled, observe_compilation
+from kernels.cpu.compilation import Compiled, kernel_cache_folder, observe_compilation
 
 _COUNTED: Final = "{desc}: {n_fmt}/{total_fmt} |{bar:30}| {elapsed}<{remaining}, {rate_fmt}"
 _UNCOUNTED: Final = "{desc}: {n_fmt} in {elapsed}{postfix}"
 
 
 class KernelBar:
-    """Counts the kernels that are compiled; appears with the first one, for those read from disk are no news."""
+    """Counts the kernels that are compiled; those read from disk are no news.
+
+    It appears with the first one, or at once where none has been compiled yet: the first may take a while.
+    """
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._bar: tqdm[None] | None = None
         self._started = time.perf_counter()
-        self.compiled = 0
+        self._compiled = 0
+        if not any(kernel_cache_folder().glob("*.kernel")):
+            self._open()
 
     def show(self, compiled: int, latest: str) -> None:
         """Say how many have been compiled so far, and which one came last."""
-        if compiled <= self.compiled:
-            return
-        if self._bar is None:
-            self._console.note("compiling kernels for this machine, once; later runs load them")
-            self._bar = tqdm(
-                desc="kernels",
-                file=self._console.log,
-                disable=not self._console.is_watched,
-                leave=False,
-                bar_format=_UNCOUNTED,
-            )
-        self._bar.set_postfix_str(latest, refresh=False)
-        self._bar.update(compiled - self.compiled)
-        self.compiled = compiled
+        if compiled > self._compiled and self._bar is None:
+            self._open()
+        if self._bar is not None:
+            self._bar.set_postfix_str(latest, refresh=False)
+            self._bar.n = self._compiled = compiled
+            self._bar.refresh()
+
+    def add(self, kernel: str) -> None:
+        """Count one more."""
+        self.show(self._compiled + 1, kernel)
 
     def close(self) -> None:
         """Say what it took."""
         if self._bar is not None:
             self._bar.close()
-            took = duration(time.perf_counter() - self._started)
-            self._console.note(f"compiled {self.compiled} kernels in {took}")
+            kernels = "1 kernel" if self._compiled == 1 else f"{self._compiled} kernels"
+            self._console.note(f"compiled {kernels} in {duration(time.perf_counter() - self._started)}")
+
+    def _open(self) -> None:
+        self._console.note("compiling kernels for this machine: a minute or two, once")
+        self._bar = tqdm(
+            desc="kernels",
+            file=self._console.log,
+            disable=not self._console.is_watched,
+            leave=False,
+            bar_format=_UNCOUNTED,
+        )
 
 
 @contextmanager
@@ -57,7 +68,7 @@ def compilation_shown(console: Console) -> Iterator[None]:
 
     def ready(event: Compiled) -> None:
         if not event.from_cache:
-            bar.show(bar.compiled + 1, event.kernel)
+            bar.add(event.kernel)
 
     try:
         with observe_compilation(ready):
