@@ -93,7 +93,7 @@ class Actors:
         worker = prover.worker.start(
             WORKER_NAME,
             namespace,
-            vault,
+            key_vault.ACTOR_NAME,
             threads=settings.threads,
             key_directory=settings.key_dir,
             backend=settings.backend,

@@ -53,7 +53,8 @@ class ProverWorker:
     name
         Shown in its repr, in the dashboard and by FastPath.
     vault
-        Handle that keys come from.
+        Name and namespace of the actor that keys come from. Not its handle: Ray could not restart a worker whose
+        arguments ended with the process that started it.
     threads
         Size of its pool.
     key_directory
@@ -67,14 +68,14 @@ class ProverWorker:
     def __init__(
         self,
         name: str,
-        vault: Any,  # noqa: ANN401 - Ray's handles have no static type
+        vault: tuple[str, str],
         threads: int,
         key_directory: str,
         backend: str = "auto",
         curves: Sequence[str] = ("bls12_381",),
     ) -> None:
         self._name = name
-        self._vault = vault
+        self._vault_name, self._vault_namespace = vault
         self._key_directory = Path(key_directory)
         self._backend = kernels.get_backend(backend)
         self._pool = ProverPool(threads)
@@ -186,12 +187,13 @@ class ProverWorker:
         """Map a key's arrays. They die with the vault, and are there again once it is back."""
         for attempt in range(_KEY_ATTEMPTS):
             try:
-                manifest, references = ray.get(self._vault.get.remote(key_id), timeout=_VAULT_TIMEOUT_S)
+                vault = ray.get_actor(self._vault_name, namespace=self._vault_namespace)
+                manifest, references = ray.get(vault.get.remote(key_id), timeout=_VAULT_TIMEOUT_S)
                 names = list(references)
                 arrays = ray.get([references[name][0] for name in names], timeout=_VAULT_TIMEOUT_S)
             except RayTaskError as error:  # first: it may be a RayActorError as well
                 raise error.cause from None
-            except (ObjectLostError, RayActorError, GetTimeoutError) as error:
+            except (ObjectLostError, RayActorError, GetTimeoutError, ValueError) as error:  # ValueError: no such actor
                 _log.warning("key %s is not available (%s)", key_id[:16], type(error).__name__)
                 time.sleep(_KEY_RETRY_S * (attempt + 1))
             else:
@@ -282,13 +284,13 @@ def _answer(item: ProofResult) -> dict[str, Any]:
 def start(
     name: str,
     namespace: str,
-    vault: Any,  # noqa: ANN401 - Ray's handles have no static type
+    vault_name: str,
     *,
     threads: int,
     key_directory: Path,
     backend: str = "auto",
     detached: bool = False,
-) -> Any:  # noqa: ANN401 - likewise
+) -> Any:  # noqa: ANN401 - Ray's handles have no static type
     """Start a worker as a named actor and return its handle at once; its ``health`` answers when it can work.
 
     Ray restarts it whenever it dies, and reruns nothing: FastPath does that.
@@ -304,5 +306,5 @@ def start(
             max_task_retries=0,
             max_concurrency=_CONCURRENT_CALLS,
         )
-        .remote(name, vault, threads, str(key_directory), backend)
+        .remote(name, (vault_name, namespace), threads, str(key_directory), backend)
     )
