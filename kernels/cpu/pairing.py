@@ -16,7 +16,7 @@ L. Fuentes-Castaneda, E. Knapp, F. Rodriguez-Henriquez, "Faster hashing to G2", 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,43 +29,20 @@ from kernels.cpu.operation import RingSpec, operation
 from kernels.cpu.points import inversion
 from kernels.curves import Curve, Fp2
 from kernels.encoding import Limbs, montgomery_from_ints
+from kernels.endomorphisms import fp2_power, signed_digits, twist_factors
 from kernels.formulas import miller, tower
 
 POWERS_OF_W = (0, 2, 4, 1, 3, 5)  # of the six Fp2 coefficients of an Fp12 element, in the order of the tower
 
 
-def _fp2_power(base: Fp2, exponent: int, p: int) -> Fp2:
-    result = (1, 0)
-    for bit in f"{exponent:b}":
-        a, b = result
-        result = ((a + b) * (a - b) % p, 2 * a * b % p)
-        if bit == "1":
-            (a, b), (c, d) = result, base
-            result = ((a * c - b * d) % p, (a * d + b * c) % p)
-    return result
-
-
-def _encode(curve: Curve, values: list[Fp2]) -> Limbs:
+def _encode(curve: Curve, values: Sequence[Fp2]) -> Limbs:
     return montgomery_from_ints(curve.fp, [c for value in values for c in value]).reshape(-1)
 
 
 def frobenius_factors(curve: Curve, power: int) -> Limbs:
     """Return xi^(e (p^power - 1)/6) for the power e of w of each coefficient: what the p^power-th power multiplies."""
     p = curve.fp.modulus
-    return _encode(curve, [_fp2_power(curve.xi, e * (p**power - 1) // 6, p) for e in POWERS_OF_W])
-
-
-def twist_factors(curve: Curve) -> Limbs:
-    """Factors of (x, y) under psi, the p-power endomorphism carried to the twist.
-
-    On a D-type twist a point untwists to (x w^2, y w^3), so psi multiplies by xi^((p-1)/3) and xi^((p-1)/2); on an
-    M-type twist by their inverses.
-    """
-    p = curve.fp.modulus
-    factors = [_fp2_power(curve.xi, (p - 1) // 3, p), _fp2_power(curve.xi, (p - 1) // 2, p)]
-    if curve.twist == "M":
-        factors = [_fp2_power(factor, p * p - 2, p) for factor in factors]
-    return _encode(curve, factors)
+    return _encode(curve, [fp2_power(curve.xi, e * (p**power - 1) // 6, p) for e in POWERS_OF_W])
 
 
 def loop_digits(curve: Curve) -> list[int]:
@@ -74,16 +51,7 @@ def loop_digits(curve: Curve) -> list[int]:
     The length is |x| for BLS12 and 6x + 2 for BN.
     """
     length = abs(curve.seed) if curve.name.startswith("bls12") else 6 * curve.seed + 2
-    return _non_adjacent_form(length)[1:]
-
-
-def _non_adjacent_form(value: int) -> list[int]:
-    digits = []
-    while value:
-        digit = 2 - value % 4 if value % 2 else 0
-        digits.append(digit)
-        value = (value - digit) // 2
-    return digits[::-1]
+    return signed_digits(length)[1:]
 
 
 @dataclass(frozen=True)
@@ -121,9 +89,13 @@ def pairing_kernels(curve: Curve) -> PairingKernels:
 
     b = _encode(curve, [curve.g2_b])
     one = _encode(curve, [(1, 0)])
-    p_factors, p2_factors, psi_factors = frobenius_factors(curve, 1), frobenius_factors(curve, 2), twist_factors(curve)
+    p_factors, p2_factors, psi_factors = (
+        frobenius_factors(curve, 1),
+        frobenius_factors(curve, 2),
+        _encode(curve, twist_factors(curve)),
+    )
     loop = np.array(loop_digits(curve), np.int8)
-    seed_digits = np.array(_non_adjacent_form(abs(curve.seed))[1:], np.int8)
+    seed_digits = np.array(signed_digits(abs(curve.seed))[1:], np.int8)
 
     @kernels.inner
     def set_one(f: Any) -> None:

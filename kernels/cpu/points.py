@@ -1,4 +1,4 @@
-"""Points of one group in memory: exact addition in XYZZ coordinates, normalisation, validation.
+"""Points of one group in memory: exact addition in XYZZ coordinates, normalisation.
 
 Layout, in elements of the group's field (Fp for G1, Fp2 for G2): an affine point is (x, y), all zero for infinity;
 an XYZZ point is (X, Y, ZZ, ZZZ), ZZ = 0 for infinity. Indices count points. Every function treats all cases:
@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import types
 
 from kernels.cpu.called_ring import CalledSpec
-from kernels.cpu.compilation import U8_OUT, U64, KernelSet, copy_words
+from kernels.cpu.compilation import KernelSet, copy_words
 from kernels.cpu.operation import RingSpec, operation, predicate
 from kernels.curves import Curve, Group
 from kernels.formulas import weierstrass
@@ -193,62 +192,3 @@ def _affine_from_inverse(point: tuple[Any, Any, Any, Any], inverse_zzz: Any) -> 
     """Affine coordinates from 1 / ZZZ: 1 / ZZ = (ZZ / ZZZ)^2, x = X / ZZ, y = Y / ZZZ."""
     x, y, zz, _ = point
     return x * (zz * inverse_zzz).square(), y * inverse_zzz
-
-
-@dataclass(frozen=True)
-class PointChecks:
-    """Kernels over ``n`` affine points that write one byte a point."""
-
-    on_curve: Callable[[Any, int, Any], None]
-    in_subgroup: Callable[[Any, int, Any], None]
-
-
-@functools.cache
-def point_checks(curve: Curve, group: Group) -> PointChecks:
-    """Validation kernels of a group."""
-    spec = ring_spec(curve, group)
-    kernels = KernelSet(f"{curve.name}.{group}.checks")
-    points = point_functions(curve, group, "checks")
-    b = curve.b if group == "g1" else curve.g2_b
-    residue_is_zero = predicate(
-        spec, lambda ring, p: ring.is_zero(weierstrass.curve_residue(p, ring.constant(b))), (2,)
-    )
-    limbs, coordinates, words = curve.fp.limbs, 2 * spec.degree, spec.words
-    modulus = np.array([(curve.fp.modulus >> (64 * i)) & (2**64 - 1) for i in range(limbs)], dtype=np.uint64)
-    order_bits = np.array([int(bit) for bit in f"{curve.fr.modulus:b}"], dtype=np.uint8)
-    add_mixed, double, clear, scratch_words = points.add_mixed, points.double, points.clear, points.scratch_words
-
-    @kernels.inner
-    def below_modulus(values: Any, start: int) -> bool:
-        for k in range(limbs - 1, -1, -1):
-            if values[start + k] != modulus[k]:
-                return bool(values[start + k] < modulus[k])
-        return False
-
-    @kernels.kernel(U64, types.int64, U8_OUT)
-    def on_curve(values: Any, n: int, out: Any) -> None:
-        for k in range(n):
-            start = k * coordinates * limbs
-            valid, infinity = True, True
-            for c in range(coordinates):
-                valid = valid and below_modulus(values, start + c * limbs)
-            for w in range(coordinates * limbs):
-                infinity = infinity and values[start + w] == 0
-            out[k] = infinity or (valid and residue_is_zero(values, k))
-
-    @kernels.kernel(U64, types.int64, U8_OUT)
-    def in_subgroup(values: Any, n: int, out: Any) -> None:
-        acc = np.empty(4 * words, np.uint64)
-        scratch = np.empty(scratch_words, np.uint64)
-        for k in range(n):
-            clear(acc, 0)
-            for bit in order_bits:
-                double(acc, 0)
-                if bit:
-                    add_mixed(acc, 0, values, k, False, scratch)
-            infinity = True
-            for w in range(2 * words, 3 * words):
-                infinity = infinity and acc[w] == 0
-            out[k] = infinity
-
-    return PointChecks(on_curve, in_subgroup)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from kernels.backend import Array, Bases, SparseMatrix
 from kernels.cpu import msm as msm_algorithm
 from kernels.cpu.pairing import pairing_kernels
-from kernels.cpu.points import point_checks
+from kernels.cpu.point_checks import point_checks
 from kernels.cpu.scalars import ScalarKernels, scalar_kernels
 from kernels.curves import Curve, Group, PrimeField
 from kernels.encoding import montgomery_from_ints

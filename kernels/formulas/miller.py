@@ -74,5 +74,5 @@ def add_step_d(t: Projective, p: tuple[Fp2, Fp2], q: tuple[Fp2, Fp2]) -> tuple[F
 
 
 def twisted_frobenius(q: tuple[Fp2, Fp2], factors: tuple[Fp2, Fp2]) -> tuple[Fp2, Fp2]:
-    """The p-power endomorphism psi carried to the twist; see :func:`kernels.cpu.pairing.twist_factors`."""
+    """The p-power endomorphism psi carried to the twist; see :func:`kernels.endomorphisms.twist_factors`."""
     return q[0].conjugate() * factors[0], q[1].conjugate() * factors[1]

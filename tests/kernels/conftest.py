@@ -6,6 +6,7 @@ from py_ecc import optimized_bls12_381, optimized_bn128
 
 from kernels import BLS12_381, BN254, CURVES, get_backend, limbs_from_ints, points_from_ints
 from kernels.reference import ReferenceBackend
+from kernels.reference.field_elements import Fp2Element, FpElement
 
 PEERS = {BLS12_381: optimized_bls12_381, BN254: optimized_bn128}
 
@@ -66,3 +67,33 @@ def peer_multiple(group, peer):
         return (int(x), int(y)) if group == "g1" else tuple(tuple(int(c) for c in e.coeffs) for e in (x, y))
 
     return of
+
+
+@pytest.fixture
+def points_by_x(curve, group):
+    """The first points of the whole curve with x = 1, 2, ...: outside the subgroup almost surely, if it has others."""
+    p = curve.fp.modulus
+
+    def of(count):
+        found, x = [], 1
+        while len(found) < count:
+            if group == "g1":
+                y2 = FpElement((x**3 + curve.b) % p, p)
+                point = FpElement(x, p), FpElement(pow(y2.value, (p + 1) // 4, p), p)
+            else:
+                y2 = Fp2Element(x**3, 0, curve) + Fp2Element(*curve.g2_b, curve)
+                point = Fp2Element(x, 0, curve), fp2_square_root(y2)
+            if point[1].square() == y2:
+                found.append(point)
+            x += 1
+        return found
+
+    return of
+
+
+def fp2_square_root(a):
+    """For p = 3 mod 4 (Adj and Rodriguez-Henriquez, 2012, algorithm 9); some element if there is no root."""
+    p, one, u = a.curve.fp.modulus, Fp2Element(1, 0, a.curve), Fp2Element(0, 1, a.curve)
+    power = a ** ((p - 3) // 4)
+    alpha, root = power.square() * a, power * a
+    return u * root if alpha == -one else (one + alpha) ** ((p - 1) // 2) * root

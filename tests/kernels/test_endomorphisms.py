@@ -1,0 +1,63 @@
+"""What the fast subgroup checks rest on."""
+
+import math
+from itertools import pairwise
+
+import pytest
+
+from kernels import points_from_ints
+from kernels.endomorphisms import membership_endomorphism, signed_digits
+from kernels.reference import group_law
+from kernels.reference.field_elements import Fp2Element, FpElement
+
+
+@pytest.fixture
+def endomorphism(curve, group):
+    found = membership_endomorphism(curve, group)
+    if found is None:
+        pytest.skip("every point of this curve is in the group")
+    return found
+
+
+def test_only_a_curve_that_is_the_group_needs_no_check(curve, group):
+    cofactor = curve.g1_cofactor if group == "g1" else curve.g2_cofactor
+    assert (membership_endomorphism(curve, group) is None) == (cofactor == 1)
+
+
+def test_the_order_of_an_accepted_point_divides_r(curve, group, endomorphism):
+    # It divides the curve's order and chi(eigenvalue).
+    e = endomorphism.eigenvalue
+    order = curve.fr.modulus * (curve.g1_cofactor if group == "g1" else curve.g2_cofactor)
+    assert math.gcd(e * e - endomorphism.trace * e + endomorphism.norm, order) == curve.fr.modulus
+
+
+def test_it_is_an_endomorphism_with_that_polynomial_and_eigenvalue(curve, group, endomorphism, points_by_x):
+    generator = curve.g1_generator if group == "g1" else curve.g2_generator
+
+    def apply(point):
+        if group == "g1":
+            beta, sign = (FpElement(factor[0], curve.fp.modulus) for factor in endomorphism.factors)
+            return point[0] * beta, point[1] * sign
+        a, b = (Fp2Element(*factor, curve) for factor in endomorphism.factors)
+        return point[0].conjugate() * a, point[1].conjugate() * b
+
+    def multiple(point, k):
+        product = group_law.multiply(point, abs(k))
+        return product if k >= 0 or product is None else (product[0], -product[1])
+
+    (g,) = group_law.decode(curve, group, points_from_ints(curve, group, [generator]))
+    assert apply(g) == multiple(g, endomorphism.eigenvalue)
+    (outside,) = points_by_x(1)
+    once = apply(outside)
+    twice = apply(once)
+    assert group_law.is_on_curve(curve, group, once)
+    left = group_law.add(twice, multiple(outside, endomorphism.norm))
+    assert left == multiple(once, endomorphism.trace)
+
+
+@pytest.mark.parametrize("value", [1, 2, 3, 7, 0xD201000000010000, 2**64 - 1, 6 * 4965661367192848881 + 2])
+def test_signed_digits_are_sparse_and_add_up(value):
+    digits = signed_digits(value)
+    assert digits[0] == 1
+    assert sum(d << i for i, d in enumerate(reversed(digits))) == value
+    assert all(not (a and b) for a, b in pairwise(digits))
