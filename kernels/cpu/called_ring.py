@@ -63,7 +63,7 @@ class CalledRing:
 
     def is_zero(self, element: CalledElement) -> ir.Value:
         """Bit: whether the element is zero."""
-        ring = self.spec.emit(self.builder)
+        ring: Any = self.spec.emit(self.builder)
         return ring.is_zero(ring.load(element.pointer))
 
     def apply(self, formula: Any, *operands: CalledElement) -> CalledElement:

@@ -17,6 +17,7 @@ from kernels.cpu.point_checks import point_checks
 from kernels.cpu.scalars import ScalarKernels, scalar_kernels
 from kernels.curves import Curve, Group, PrimeField
 from kernels.encoding import montgomery_from_ints
+from kernels.operands import check_columns, check_domain, check_elements, check_pairs, check_points, check_scalars
 
 
 class PortableBackend:
@@ -28,17 +29,13 @@ class PortableBackend:
         """Check the shape of ``points``; this backend adds no tables, so ``table_bytes`` is a budget it never uses."""
         if table_bytes < 0:
             raise ValueError(f"table_bytes must not be negative, not {table_bytes}")
-        return Bases(curve, group, _points(curve, group, points))
+        return Bases(curve, group, check_points(curve, group, points))
 
     def msm(
         self, bases: Bases, scalars: Array, threads: int = 1, should_stop: Callable[[], bool] | None = None
     ) -> Array:
         """Sum of scalars[i] * points[i]; a leading batch dimension gives one sum each."""
-        scalars = _elements(scalars)
-        if scalars.ndim not in {2, 3} or scalars.shape[-2] != len(bases):
-            raise ValueError(
-                f"scalars must be uint64[{len(bases)}, 4] or [batch, {len(bases)}, 4], not {scalars.shape}"
-            )
+        scalars = check_scalars(bases, scalars)
         if scalars.ndim == 2:
             return msm_algorithm.msm(bases, scalars, threads, should_stop)
         out = np.empty((len(scalars), *bases.curve.point_shape(bases.group)), np.uint64)
@@ -48,19 +45,19 @@ class PortableBackend:
 
     def multiply_base(self, curve: Curve, group: Group, point: Array, scalars: Array, threads: int = 1) -> Array:
         """Multiples scalars[i] * point."""
-        base = _points(curve, group, np.asarray(point)[None])
-        return msm_algorithm.multiply_base(curve, group, base[0], _elements(scalars).reshape(-1, 4), threads)
+        base = check_points(curve, group, np.asarray(point)[None])
+        return msm_algorithm.multiply_base(curve, group, base[0], check_elements(scalars).reshape(-1, 4), threads)
 
     def on_curve(self, curve: Curve, group: Group, points: Array) -> npt.NDArray[np.bool_]:
         """Whether each point has coordinates below p and lies on the curve."""
-        points = _points(curve, group, points)
+        points = check_points(curve, group, points)
         out = np.empty(len(points), np.uint8)
         point_checks(curve, group).on_curve(points.reshape(-1), len(points), out)
         return out.astype(np.bool_)
 
     def in_subgroup(self, curve: Curve, group: Group, points: Array) -> npt.NDArray[np.bool_]:
         """Whether each point on the curve has order dividing r."""
-        points = _points(curve, group, points)
+        points = check_points(curve, group, points)
         out = np.empty(len(points), np.uint8)
         point_checks(curve, group).in_subgroup(points.reshape(-1), len(points), out)
         return out.astype(np.bool_)
@@ -69,13 +66,10 @@ class PortableBackend:
         self, curve: Curve, values: Array, inverse: bool = False, coset: int | None = None, threads: int = 1
     ) -> Array:
         """Evaluate on, or with ``inverse`` interpolate from, the 2^k-th roots of unity (times ``coset``)."""
-        values = _elements(values)
-        n = values.shape[-2] if values.ndim > 1 else 0
-        if n == 0 or n & (n - 1):
-            raise ValueError(f"a transform needs uint64[..., 2^k, 4], not {values.shape}")
-        out = values.copy()
+        values, log2_size = check_domain(curve, values, coset)
+        n, out = 1 << log2_size, values.copy()
         kernels = scalar_kernels(curve)
-        domain = _domain(curve, n.bit_length() - 1, inverse, coset)
+        domain = _domain(curve, log2_size, inverse, coset)
 
         def run(vector: Array) -> None:
             flat = vector.reshape(-1)
@@ -115,9 +109,7 @@ class PortableBackend:
 
     def sparse_product(self, curve: Curve, matrix: SparseMatrix, vectors: Array, threads: int = 1) -> Array:
         """Matrix times vector(s)."""
-        vectors = _elements(vectors)
-        if vectors.ndim < 2 or (len(matrix.indices) and int(matrix.indices.max()) >= vectors.shape[-2]):
-            raise ValueError(f"the matrix has columns that vectors of shape {vectors.shape} lack")
+        vectors = check_columns(matrix, vectors)
         out = np.empty((*vectors.shape[:-2], matrix.rows, 4), np.uint64)
         kernel = scalar_kernels(curve).sparse_product
         coefficients = matrix.coefficients.reshape(-1)
@@ -139,9 +131,7 @@ class PortableBackend:
 
     def pairing_product_is_one(self, curve: Curve, g1_points: Array, g2_points: Array) -> bool:
         """Whether the product of e(P_i, Q_i) is one."""
-        g1_points, g2_points = _points(curve, "g1", g1_points), _points(curve, "g2", g2_points)
-        if len(g1_points) != len(g2_points):
-            raise ValueError(f"a pairing product needs pairs, not {len(g1_points)} and {len(g2_points)} points")
+        g1_points, g2_points = check_pairs(curve, g1_points, g2_points)
         product_is_one = pairing_kernels(curve).product_is_one
         return bool(product_is_one(g1_points.reshape(-1), g2_points.reshape(-1), len(g1_points)))
 
@@ -159,8 +149,6 @@ class _Domain:
         self.before: Array | None = None
         self.after: Array | None = None
         self.after_step = 0
-        if coset is not None and not 0 < coset < field.modulus:
-            raise ValueError("a coset generator lies between 0 and r")
         if not inverse:
             if coset is not None:
                 self.before = _powers(kernels, field, coset, n)
@@ -190,27 +178,13 @@ def _constant(field: PrimeField, value: int) -> Array:
 
 
 def _pointwise(kernel: Callable[..., None], left: Array, right: Array) -> Array:
-    left, right = _elements(left), _elements(right)
+    left, right = check_elements(left), check_elements(right)
     single = right.size == 4
     if not single and left.shape != right.shape:
         raise ValueError(f"operands of shapes {left.shape} and {right.shape} do not match element for element")
     out = np.empty(left.shape, np.uint64)
     kernel(left.reshape(-1), right.reshape(-1), left.size // 4, 0 if single else 1, out.reshape(-1))
     return out
-
-
-def _elements(values: Array) -> Array:
-    if values.dtype != np.uint64 or values.ndim < 1 or values.shape[-1] != 4:
-        raise ValueError(f"field elements are uint64[..., 4], not {values.dtype}{list(values.shape)}")
-    return np.ascontiguousarray(values)
-
-
-def _points(curve: Curve, group: Group, points: Array) -> Array:
-    shape = curve.point_shape(group)
-    if points.dtype != np.uint64 or points.shape[1:] != shape:
-        expected = ", ".join(str(extent) for extent in shape)
-        raise ValueError(f"{group} points are uint64[n, {expected}], not {points.dtype}{list(points.shape)}")
-    return np.ascontiguousarray(points)
 
 
 def _for_each(run: Callable[[Any], None], jobs: list[Any], threads: int) -> None:

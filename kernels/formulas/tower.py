@@ -149,9 +149,9 @@ def _thrice_plus_twice(t: Fp2, z: Fp2) -> Fp2:
 
 def frobenius(a: Fp12, factors: Fp12) -> Fp12:
     """The p-th power; ``factors[i]`` is xi^(e_i (p - 1)/6) with e_i the power of w at place i: 0, 2, 4, 1, 3, 5."""
-    return tuple(c.conjugate() * factor for c, factor in zip(a, factors, strict=True))  # type: ignore[return-value]
+    return tuple(c.conjugate() * factor for c, factor in zip(a, factors, strict=True))
 
 
 def frobenius_squared(a: Fp12, factors: Fp12) -> Fp12:
     """The p^2-th power, with the factors raised to p + 1."""
-    return tuple(c * factor for c, factor in zip(a, factors, strict=True))  # type: ignore[return-value]
+    return tuple(c * factor for c, factor in zip(a, factors, strict=True))
