@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from tqdm import tqdm
 
-from cluster.rendering import Console, duration
+from cluster.rendering import Console, counted, duration
 from kernels.cpu.compilation import Compiled, kernel_cache_folder, observe_compilation
 
 _COUNTED: Final = "{desc}: {n_fmt}/{total_fmt} |{bar:30}| {elapsed}<{remaining}, {rate_fmt}"
@@ -47,8 +47,8 @@ class KernelBar:
         """Say what it took."""
         if self._bar is not None:
             self._bar.close()
-            kernels = "1 kernel" if self._compiled == 1 else f"{self._compiled} kernels"
-            self._console.note(f"compiled {kernels} in {duration(time.perf_counter() - self._started)}")
+            took = duration(time.perf_counter() - self._started)
+            self._console.note(f"compiled {counted(self._compiled, 'kernel')} in {took}")
 
     def _open(self) -> None:
         self._console.note("compiling kernels for this machine: a minute or two, once")

@@ -117,6 +117,11 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def counted(number: int, thing: str) -> str:
+    """A number of things: ``1 key``, ``2,000 keys``."""
+    return f"{count(number)} {thing}" if number == 1 else f"{count(number)} {thing}s"
+
+
 def rate(per_second: float) -> str:
     """Three significant digits: ``5.93``, ``148``, ``1,480``."""
     return _three_digits(per_second)

@@ -15,8 +15,9 @@ from cluster.exit_codes import ExitCode
 from cluster.machine import cpu_model, machine_document, versions_document
 from cluster.progress import compilation_shown, kernels_shown
 from cluster.proved_batch import await_verified
-from cluster.rendering import Console, count, duration, rate, table
+from cluster.rendering import Console, count, counted, duration, rate, table
 from cluster.settings import Settings, load_settings
+from fastpath.statistics import Latency
 
 _CURVE: Final = "bls12_381"
 _PARAMETERS: Final[Mapping[str, Mapping[str, int]]] = {
@@ -109,7 +110,7 @@ def _measure(console: Console, client: Client, name: str, batch: int) -> Measure
     submission = client.prove_batch(key, witnesses)
     proved = await_verified(console, name, key, circuit.public_inputs(witnesses), submission, submitted)
     stats = client.stats()
-    latency = stats.latency_by_key[key.key_id]
+    latency = stats.latency_by_key.get(key.key_id, Latency())  # none when every job was dropped
     tasks, busy_ms = _pool(client)
     return Measurement(
         circuit=name,
@@ -159,11 +160,10 @@ def _text(console: Console, measured: list[Measurement], settings: Settings) -> 
             ["key, cached", *(duration(m.cached_use_s) for m in measured)],
         ]
     )
-    threads = "1 thread" if settings.threads == 1 else f"{settings.threads} threads"
     return "\n".join(
         [
             "",
-            f"Groth16 on BLS12-381, {threads}, {cpu_model()}",
+            f"Groth16 on BLS12-381, {counted(settings.threads, 'thread')}, {cpu_model()}",
             "",
             console.styled(lines[0], "bold", "cyan"),
             *lines[1:],
@@ -178,5 +178,5 @@ def _verdict(console: Console, measured: list[Measurement]) -> str:
     asked, verified = sum(m.batch for m in measured), sum(m.verified for m in measured)
     if verified < asked:
         return console.styled(f"Only {count(verified)} of {count(asked)} proofs were made and verified.", "bold", "red")
-    who = "The proof was" if asked == 1 else f"All {count(asked)} proofs were"
-    return console.styled(f"{who} verified twice: by the worker, and again here.", "bold", "green")
+    made = f"{counted(asked, 'proof')}, each verified twice: by the worker that made it, and again here."
+    return console.styled(made, "bold", "green")

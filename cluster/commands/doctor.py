@@ -25,8 +25,9 @@ from cluster.machine import (
     versions_document,
 )
 from cluster.progress import compilation_shown
-from cluster.rendering import Console, byte_size, count, duration
+from cluster.rendering import Console, byte_size, counted, duration
 from cluster.self_test import self_test
+from cluster.service import discover
 from cluster.settings import Settings, load_settings
 from kernels.cpu.compilation import kernel_cache_folder
 from prover.errors import BadInput, ProverError
@@ -84,8 +85,11 @@ def _examine(settings: Settings, console: Console) -> Iterator[Finding]:
     yield _backend(settings)
     yield _key_directory(settings)
     yield _kernel_cache()
-    for name in ("ray_port", "dashboard_port", "metrics_port"):
-        yield _port(name, getattr(settings, name))
+    running = discover(settings)
+    yield Finding("service", "ok", f"runs at {running.address}" if running else "not running")
+    if running is None:
+        for name in ("ray_port", "dashboard_port", "metrics_port"):
+            yield _port(name, getattr(settings, name))
     with compilation_shown(console):
         for curve in kernels.CURVES:
             yield _self_test(curve)
@@ -131,7 +135,7 @@ def _shared_memory() -> Finding:
 
 def _threads(settings: Settings) -> Finding:
     cpus = usable_cpus()
-    found = f"{settings.threads} proving threads on {cpus} CPUs"
+    found = f"{counted(settings.threads, 'proving thread')} on {counted(cpus, 'CPU')}"
     if settings.threads > cpus:
         return Finding(
             "threads", "warning", found, f"more threads than CPUs only slow each other: PROVER_THREADS={cpus}"
@@ -159,13 +163,17 @@ def _key_directory(settings: Settings) -> Finding:
             damaged.append(str(folder / key_id))
     if damaged:
         return Finding("keys", "failure", f"damaged: {', '.join(damaged)}", f"remove them: rm -r {' '.join(damaged)}")
-    return Finding("keys", "ok", f"{folder} ({count(len(key_ids))} keys, all intact)")
+    return Finding("keys", "ok", f"{folder} ({_keys(len(key_ids))})")
+
+
+def _keys(number: int) -> str:
+    return f"{counted(number, 'key')}, all intact" if number else "empty"
 
 
 def _kernel_cache() -> Finding:
     folder = kernel_cache_folder()
     compiled = list(folder.glob("*.kernel"))
-    found = f"{folder} ({len(compiled)} kernels, {byte_size(sum(file.stat().st_size for file in compiled))})"
+    found = f"{folder} ({counted(len(compiled), 'kernel')}, {byte_size(sum(file.stat().st_size for file in compiled))})"
     if folder.parent.name != "kernels":
         fix = "kernels are compiled at every start; set FASTPATH_PROVER_CACHE_DIR to a writable folder"
         return Finding("kernel cache", "warning", found, fix)
@@ -179,7 +187,7 @@ def _port(name: str, port: int) -> Finding:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
-            fix = f"unless the service itself uses it, choose another: fastpath-prover up --{name.replace('_', '-')} N"
+            fix = f"stop what uses it, or choose another: fastpath-prover up --{name.replace('_', '-')} N"
             return Finding(label, "warning", f"{port} is taken", fix)
     return Finding(label, "ok", f"{port} is free" if port else "any")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from cluster.client import Client
 from cluster.exit_codes import ExitCode
-from cluster.rendering import Console, byte_size, count, duration, fields, rate
+from cluster.rendering import Console, byte_size, count, counted, duration, fields, rate
 from cluster.service import ServiceInfo
 from cluster.settings import load_settings
 from fastpath.statistics import ServiceStats
@@ -26,6 +26,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
             "metrics_address": info.metrics_address,
             "dashboard_address": info.dashboard_address,
             "pid": info.pid,
+            "token_path": info.token_path,
         },
         "stats": {
             **asdict(stats),
@@ -55,7 +56,9 @@ def _text(
         *fields(
             {
                 "metrics": info.metrics_address or "none",
-                "dashboard": info.dashboard_address or "none",
+                "dashboard": f"{info.dashboard_address}, with the token in {info.token_path}"
+                if info.dashboard_address
+                else "none",
                 "Ray": info.address,
                 "namespace": info.namespace,
             }
@@ -64,7 +67,7 @@ def _text(
         console.styled("jobs", "bold"),
         *fields(
             {
-                "waiting": f"{count(stats.queue_length)} (a new one waits about {duration(stats.queue_delay_s)})",
+                "waiting": _waiting(stats),
                 "running": count(stats.in_flight),
                 "proved": f"{count(counters.completed)} ({rate(stats.estimated_tps())} a second)",
                 "failed": f"{count(stats.failed)}, expired {count(counters.expired)}, "
@@ -88,13 +91,18 @@ def _text(
     return "\n".join(lines)
 
 
+def _waiting(stats: ServiceStats) -> str:
+    delay = f" (a new one waits about {duration(stats.queue_delay_s)})" if stats.queue_delay_s else ""
+    return f"{count(stats.queue_length)}{delay}"
+
+
 def _worker(console: Console, worker: dict[str, Any]) -> str:
     if not worker["alive"]:
         return console.styled("does not answer; Ray restarts it", "red")
     return (
-        f"{worker.get('backend', '?')}, {worker.get('threads', '?')} threads, pid {worker.get('pid', '?')}, "
-        f"{count(worker['completed'])} proofs, {count(worker['jobs_in_flight'])} jobs now, "
-        f"lost {count(worker['losses'])} times"
+        f"{worker.get('backend', '?')}, {counted(worker.get('threads', 0), 'thread')}, pid {worker.get('pid', '?')}, "
+        f"{counted(worker['completed'], 'proof')}, {counted(worker['jobs_in_flight'], 'job')} now, "
+        f"lost {counted(worker['losses'], 'time')}"
     )
 
 
@@ -104,4 +112,6 @@ def _key(key: dict[str, Any]) -> str:
     parameters = "".join(f" {name}={value}" for name, value in key["parameters"].items())
     mark = ", development setup" if key["development"] else ""
     loaded = "in memory" if key["loaded"] else "on disk"
-    return f"{key['circuit']}{parameters} on {key['curve']}, {count(key['constraints'])} constraints, {loaded}{mark}"
+    return (
+        f"{key['circuit']}{parameters} on {key['curve']}, {counted(key['constraints'], 'constraint')}, {loaded}{mark}"
+    )

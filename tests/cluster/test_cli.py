@@ -261,7 +261,7 @@ def test_doctor_looks_at_everything_and_says_how_to_fix(monkeypatch, tmp_path):
     assert "0" * 64 in findings["keys"]["fix"]
     assert findings["threads"]["status"] == "warning"
     assert findings["proof on bn254"]["status"] == "ok"
-    assert {"numpy", "numba", "ray", "CPU", "backend", "/dev/shm", "kernel cache", "metrics port"} <= findings.keys()  # noqa: S108
+    assert {"numpy", "numba", "ray", "CPU", "backend", "/dev/shm", "kernel cache", "service"} <= findings.keys()  # noqa: S108
     assert all(finding["fix"] for finding in document["findings"] if finding["status"] != "ok")
 
 
@@ -322,7 +322,7 @@ def test_without_a_service_the_exit_code_says_so(name, tmp_path, capsys):
 
 def test_down_without_a_service_is_done_already(tmp_path, capsys):
     assert cli.main(["down", "--json", "--state-dir", str(tmp_path)]) == 0
-    assert json.loads(capsys.readouterr().out) == {"stopped": False, "address": None}
+    assert json.loads(capsys.readouterr().out) == {"stopped": False, "address": None, "unfinished_jobs": 0}
 
 
 @pytest.mark.parametrize("more", [[], ["--batch", "1", "--witnesses", "w.npy"]])
