@@ -35,6 +35,7 @@ SETTINGS: Final = {
     "max_mib": "MiB of witnesses the queue holds",
     "max_batch": "jobs in one batch",
     "start_timeout_s": "seconds to wait for the start",
+    "drain_timeout_s": "seconds that down waits for unfinished jobs",
 }
 """Flags of :class:`cluster.settings.Settings`, in words short enough for ``--help``; the class says what is allowed."""
 _CLIENT_SETTINGS: Final = ("namespace", "state_dir")
@@ -89,7 +90,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
     _add_demo(commands)
     _add_up(commands)
-    _command(commands, "down", "stop the service on this machine", _CLIENT_SETTINGS)
+    _command(commands, "down", "stop the service on this machine", (*_CLIENT_SETTINGS, "drain_timeout_s"))
     _command(commands, "status", "show the service, its workers and its figures", _CLIENT_SETTINGS)
     _add_submit(commands)
     _command(commands, "doctor", "check this machine and prove on it; every finding comes with its fix", SETTINGS)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -27,8 +28,9 @@ from cluster.settings import Settings
 from fastpath.errors import Unavailable
 
 _LOOPBACK: Final = "127.0.0.1"
-_STOP_TIMEOUT_S: Final = 40.0  # Ray drains for up to 30 s
+_STOP_TIMEOUT_S: Final = 20.0
 _POLL_S: Final = 0.1
+_FOLDER_PREFIX: Final = "fastpath-prover-"
 _TOKEN_FILE: Final = "ray-token"  # noqa: S105 - its name
 
 
@@ -42,12 +44,15 @@ class Head:
         When its first process started: a process id alone may be another's by now.
     token_path
         File of the token that Ray asks of its clients, and the dashboard of browsers.
+    folder
+        Its sockets and logs; removed when it is stopped.
     """
 
     address: str
     pid: int
     started: int
     token_path: str
+    folder: str
 
 
 def start(settings: Settings, timeout_s: float) -> Head:
@@ -63,23 +68,27 @@ def start(settings: Settings, timeout_s: float) -> Head:
     settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     log = settings.state_dir / "ray-head.log"
     token_path = _token(settings.state_dir)
+    # Sockets are in there, whose paths may have 107 characters: the state directory may be too deep.
+    folder = tempfile.mkdtemp(prefix=_FOLDER_PREFIX)
     command = [
         *(sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--disable-usage-stats"),
         *("--port", str(settings.ray_port)),
-        *("--ray-client-server-port", str(_any_port())),  # not used; unless told, Ray takes 10001 or fails
+        # Ports that nobody has to know: any free one, not the fixed ones that Ray fails on when they are taken.
+        *("--ray-client-server-port", str(_any_port()), "--dashboard-agent-listen-port", "0"),
+        *("--min-worker-port", "0", "--max-worker-port", "0"),
         # Bookkeeping: there is room for our threads, however few CPUs there are.
         *("--num-cpus", str(max(settings.threads, os.cpu_count() or 1))),
         *("--include-dashboard", "true", "--dashboard-host", _LOOPBACK),
         *("--dashboard-port", str(settings.dashboard_port)),
-        # Sockets are in there, whose paths may have 107 characters: the state directory may be too deep.
-        *("--temp-dir", tempfile.mkdtemp(prefix="fastpath-prover-")),
     ]
     if settings.object_store_mib:
         command += ["--object-store-memory", str(settings.object_store_mib << 20)]
     environment = {
         **os.environ,
         **_authorisation(token_path),
+        "RAY_TMPDIR": folder,  # unlike --temp-dir also keeps the file by which any ray.init() would find this head
         "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",  # it would wait for our actors, which never end of themselves
         "FASTPATH_PROVER_METRICS_PORT": str(settings.metrics_port),
         "RAY_DASHBOARD_ENABLE_PROFILING": "1",
     }
@@ -87,35 +96,37 @@ def start(settings: Settings, timeout_s: float) -> Head:
         process = subprocess.Popen(  # noqa: S603 - our own command
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, env=environment
         )
-    head = Head(f"{_LOOPBACK}:{settings.ray_port}", process.pid, _start_time(process.pid) or 0, token_path)
+    head = Head(f"{_LOOPBACK}:{settings.ray_port}", process.pid, _start_time(process.pid) or 0, token_path, folder)
     end = time.monotonic() + timeout_s
     while time.monotonic() < end and process.poll() is None:
         if _listens(settings.ray_port) and _listens(settings.dashboard_port):
             return head
         time.sleep(_POLL_S)
-    stop(head.pid, head.started)
-    raise Unavailable(f"the Ray head did not come up; see {log}")
+    stop(head)
+    raise Unavailable(f"the Ray head did not come up: {_last_line(log)}; see {log}")
 
 
-def runs(pid: int, started: int) -> bool:
-    """Whether the process of that id is still the one that started then."""
-    return pid > 0 and _start_time(pid) == started
+def runs(head: Head) -> bool:
+    """Whether a head's first process is alive."""
+    return _start_time(head.pid) == head.started
 
 
-def stop(pid: int, started: int) -> None:
-    """End a head and every process of its session, and no other."""
-    if runs(pid, started):
+def stop(head: Head) -> None:
+    """End a head and every process of its session, and no other; remove its folder."""
+    if runs(head):
         with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGTERM)  # it drains, and ends the others
+            os.kill(head.pid, signal.SIGTERM)  # it ends the others
     end = time.monotonic() + _STOP_TIMEOUT_S
-    while members := _session(pid, started):
+    while members := _session(head):
         if time.monotonic() > end:
             for member in members:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(member, signal.SIGKILL)
         with contextlib.suppress(ChildProcessError):
-            os.waitpid(pid, os.WNOHANG)  # when it was started by this process
+            os.waitpid(head.pid, os.WNOHANG)  # when it was started by this process
         time.sleep(_POLL_S)
+    if Path(head.folder).name.startswith(_FOLDER_PREFIX):
+        shutil.rmtree(head.folder, ignore_errors=True)
 
 
 def authorise(token_path: str) -> None:
@@ -139,12 +150,12 @@ def _token(folder: Path) -> str:
     return str(path)
 
 
-def _session(pid: int, started: int) -> list[int]:
+def _session(head: Head) -> list[int]:
     """Living processes of the session that a head leads, or led before it ended."""
-    if _start_time(pid) not in {None, started}:
+    if _start_time(head.pid) not in {None, head.started}:
         return []  # the id is a stranger's now, which it cannot become before our session is empty
     pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
-    return [member for member in pids if (fields := _stat_fields(member)) and int(fields[3]) == pid]
+    return [pid for pid in pids if (fields := _stat_fields(pid)) and int(fields[3]) == head.pid]
 
 
 def _start_time(pid: int) -> int | None:
@@ -161,6 +172,11 @@ def _stat_fields(pid: int) -> list[str]:
         return []
     fields = text.rpartition(")")[2].split()  # the name before it may hold blanks and brackets
     return [] if fields[0] in {"Z", "X"} else fields
+
+
+def _last_line(log: Path) -> str:
+    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    return lines[-1] if lines else "it said nothing"
 
 
 def _any_port() -> int:

@@ -23,7 +23,7 @@ import ray
 import fastpath.actor
 import prover.worker
 from cluster import key_vault, ray_head
-from cluster.calls import answer
+from cluster.calls import CALL_TIMEOUT_S, answer
 from cluster.settings import Settings
 from fastpath.errors import Unavailable
 from fastpath.settings import SchedulerSettings
@@ -52,21 +52,25 @@ class ServiceInfo:
         Of the Ray head, ``host:port``.
     metrics_address, dashboard_address
         URLs; None where there is none.
-    pid
-        Of the Ray head that :func:`start` runs; 0 for one that belongs to another process.
-    head_started
-        When that process started, in the kernel's ticks: a process id alone may be another's by now.
-    token_path
-        File of the token that its Ray asks of clients and its dashboard of browsers; empty when it is not ours to know.
+    head
+        The Ray head, when :func:`start` started it.
     """
 
     address: str
     namespace: str
     metrics_address: str | None = None
     dashboard_address: str | None = None
-    pid: int = 0
-    head_started: int = 0
-    token_path: str = ""
+    head: ray_head.Head | None = None
+
+    @property
+    def pid(self) -> int:
+        """Of the Ray head; 0 for one that belongs to another process."""
+        return self.head.pid if self.head else 0
+
+    @property
+    def token_path(self) -> str:
+        """File of the token that its Ray asks of clients and its dashboard of browsers; empty when not ours to know."""
+        return self.head.token_path if self.head else ""
 
 
 @dataclass(frozen=True)
@@ -237,9 +241,7 @@ def start(settings: Settings, on_progress: OnProgress | None = None) -> ServiceI
         address=head.address,
         namespace=settings.namespace,
         dashboard_address=f"http://127.0.0.1:{settings.dashboard_port}",
-        pid=head.pid,
-        head_started=head.started,
-        token_path=head.token_path,
+        head=head,
     )
     try:
         _describe(settings, info)
@@ -266,17 +268,36 @@ def connected(info: ServiceInfo) -> Iterator[None]:
 def discover(settings: Settings) -> ServiceInfo | None:
     """Find the service that :func:`start` runs on this machine; None when there is none."""
     try:
-        info = ServiceInfo(**json.loads(_description(settings).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        described = json.loads(_description(settings).read_text(encoding="utf-8"))
+        head = ray_head.Head(**described.pop("head"))
+        info = ServiceInfo(**described, head=head)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
-    return info if ray_head.runs(info.pid, info.head_started) else None
+    return info if ray_head.runs(head) else None
+
+
+def drain(info: ServiceInfo, timeout_s: float) -> int:
+    """Let a service take no new batches and wait for those it has; return how many jobs have not finished by then.
+
+    Raises
+    ------
+    Unavailable
+        If its actors do not answer.
+    """
+    with connected(info):
+        actors = Actors.find(info.namespace)
+        unfinished: int = answer(actors.fastpath.drain.remote(timeout_s), timeout_s + CALL_TIMEOUT_S)
+    return unfinished
 
 
 def stop(settings: Settings) -> ServiceInfo | None:
-    """Stop the service that :func:`start` runs, and nothing else; return what was stopped, None if there was none."""
+    """Stop the service that :func:`start` runs, and nothing else; return what was stopped, None if there was none.
+
+    What it still proves is lost: :func:`drain` it first.
+    """
     info = discover(settings)
-    if info is not None:
-        ray_head.stop(info.pid, info.head_started)
+    if info is not None and info.head is not None:
+        ray_head.stop(info.head)
     _description(settings).unlink(missing_ok=True)
     return info
 

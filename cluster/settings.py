@@ -81,6 +81,7 @@ class Settings:
     start_timeout_s: float = _setting(
         seconds(1, 3600), "seconds to wait for the service to start, compilation of kernels included", default=600.0
     )
+    drain_timeout_s: float = _setting(seconds(0, 86400), "seconds that `down` waits for unfinished jobs", default=60.0)
 
     def __post_init__(self) -> None:
         for setting in fields(self):

@@ -25,6 +25,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
         "namespace": info.namespace,
         "metrics_address": info.metrics_address,
         "dashboard_address": info.dashboard_address,
+        "token_path": info.token_path,
         "pid": info.pid,
         "threads": settings.threads,
         "started_in_s": elapsed_s,
@@ -34,7 +35,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
         *fields(
             {
                 "metrics": info.metrics_address or "none",
-                "dashboard": info.dashboard_address or "none",
+                "dashboard": f"{info.dashboard_address}, with the token in {info.token_path}",
                 "Ray": info.address,
                 "namespace": info.namespace,
                 "threads": str(settings.threads),

@@ -4,11 +4,13 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cluster import ray_head
+from cluster.ray_head import Head
 from cluster.settings import Settings
 from fastpath.errors import Unavailable
 
@@ -24,6 +26,10 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def head_of(process, folder=""):
+    return Head("", process.pid, ray_head._start_time(process.pid), "", str(folder))
+
+
 @pytest.fixture
 def session():
     """A leader that ignores SIGTERM, with a child in a process group of its own, as Ray's workers are."""
@@ -35,34 +41,51 @@ def session():
     process = subprocess.Popen([sys.executable, "-c", leader], start_new_session=True, stdout=subprocess.PIPE)
     assert process.stdout.readline() == b"ready\n"
     yield process
-    for pid in ray_head._session(process.pid, ray_head._start_time(process.pid)):
+    for pid in ray_head._session(head_of(process)):
         os.kill(pid, signal.SIGKILL)
     process.wait()
     process.stdout.close()
 
 
-def test_all_processes_of_the_session_end_and_no_other(monkeypatch, session):
+def test_all_processes_of_the_session_end_and_no_other(monkeypatch, session, tmp_path):
     monkeypatch.setattr(ray_head, "_STOP_TIMEOUT_S", 0.3)
-    started = ray_head._start_time(session.pid)
+    folder = tmp_path / "fastpath-prover-x"
+    folder.mkdir()
+    head = head_of(session, folder)
     end = time.monotonic() + 10
-    while len(ray_head._session(session.pid, started)) < 2 and time.monotonic() < end:
+    while len(ray_head._session(head)) < 2 and time.monotonic() < end:
         time.sleep(0.02)
     bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     try:
-        ray_head.stop(session.pid, started)
-        assert not ray_head.runs(session.pid, started)
-        assert ray_head._session(session.pid, started) == []
+        ray_head.stop(head)
+        assert not ray_head.runs(head)
+        assert ray_head._session(head) == []
         assert bystander.poll() is None
+        assert not folder.exists()
     finally:
         bystander.kill()
         bystander.wait()
 
 
 def test_a_process_that_only_has_the_same_id_is_left_alone(session):
-    started = ray_head._start_time(session.pid) - 1
-    assert not ray_head.runs(session.pid, started)
-    ray_head.stop(session.pid, started)
+    head = head_of(session)
+    stranger = replace(head, started=head.started - 1)
+    assert not ray_head.runs(stranger)
+    ray_head.stop(stranger)
     assert session.poll() is None
+
+
+def test_a_folder_of_another_name_is_left_alone(monkeypatch, session, tmp_path):
+    monkeypatch.setattr(ray_head, "_STOP_TIMEOUT_S", 0.3)
+    head = head_of(session, tmp_path)
+    ray_head.stop(head)
+    assert tmp_path.exists()
+
+
+def test_why_a_head_did_not_start_is_quoted(monkeypatch, settings):
+    monkeypatch.setattr(ray_head.sys, "executable", "/bin/false")
+    with pytest.raises(Unavailable, match=r"did not come up: it said nothing; see .*ray-head\.log"):
+        ray_head.start(settings, 5.0)
 
 
 @pytest.mark.parametrize("name", ["ray_port", "dashboard_port", "metrics_port"])
