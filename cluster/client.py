@@ -13,7 +13,6 @@ Examples
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -68,7 +67,6 @@ class Client:
         self._info = info
         self._close = close
         self._keys: dict[str, Key] = {}
-        self._lock = threading.Lock()
 
     @classmethod
     def local(cls, settings: Settings | None = None, on_progress: OnProgress | None = None) -> Self:
@@ -171,12 +169,11 @@ class Client:
         BadInput
             If the key is damaged.
         """
-        with self._lock:
-            if key_id not in self._keys:
-                manifest, references = answer(self._actors.vault.get.remote(key_id), _SETUP_TIMEOUT_S)
-                answer([worker.load_key.remote(key_id) for worker in self._actors.workers], _SETUP_TIMEOUT_S)
-                self._keys[key_id] = _key(key_id, manifest, references)
-            return self._keys[key_id]
+        if key_id not in self._keys:
+            manifest, references = answer(self._actors.vault.get.remote(key_id), _SETUP_TIMEOUT_S)
+            answer([worker.load_key.remote(key_id) for worker in self._actors.workers], _SETUP_TIMEOUT_S)
+            return self._keys.setdefault(key_id, _key(key_id, manifest, references))
+        return self._keys[key_id]
 
     def list_keys(self) -> list[dict[str, Any]]:
         """Describe every key the service has, see :meth:`cluster.key_vault.KeyVault.list`."""
@@ -191,9 +188,8 @@ class Client:
         KeyNotFound
             If it has no such key.
         """
-        with self._lock:
-            self._keys.pop(key_id, None)
-            answer(self._actors.vault.remove.remote(key_id))
+        answer(self._actors.vault.remove.remote(key_id))
+        self._keys.pop(key_id, None)
 
     # --- proofs
 
@@ -272,7 +268,8 @@ class Client:
         ``alive`` is false, and only FastPath's part is there, while one does not answer.
         """
         described = []
-        for counted, worker in zip(self.stats().workers, self._actors.workers, strict=True):
+        # FastPath drops a worker that has ended for good.
+        for counted, worker in zip(self.stats().workers, self._actors.workers, strict=False):
             of_fastpath = {part.name: getattr(counted, part.name) for part in fields(counted)}
             try:
                 health = answer(worker.health.remote(), _HEALTH_TIMEOUT_S)

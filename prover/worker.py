@@ -26,6 +26,7 @@ from prover.circuits import get_circuit
 from prover.computed_once import ComputedOnce
 from prover.errors import DeviceFault
 from prover.groth16 import ProvingKey, prove, setup, validate_key
+from prover.groth16.prepare import prepare
 from prover.key_cache import shared_key
 from prover.key_store import load_key
 from prover.parallel import ParallelProver, ProofResult, ProverConfig
@@ -156,7 +157,7 @@ class ProverWorker:
         return shared_key(circuit, self._key_directory, self._backend, self._pool.threads).key_id
 
     def load_key(self, key_id: str) -> float:
-        """Make a key and its curve's kernels ready before the first job; return the seconds that took.
+        """Make a key, its bases and its curve's kernels ready before the first job; return the seconds that took.
 
         Raises
         ------
@@ -164,7 +165,9 @@ class ProverWorker:
             If there is no such key, or it is damaged.
         """
         started = time.perf_counter()
-        self._make_ready(self._key(key_id).curve.name)
+        key = self._key(key_id)
+        self._make_ready(key.curve.name)
+        prepare(key, self._backend)
         return time.perf_counter() - started
 
     def validate_key(self, folder: str) -> None:
@@ -187,7 +190,7 @@ class ProverWorker:
         """Map a key's arrays. They die with the vault, and are there again once it is back."""
         for attempt in range(_KEY_ATTEMPTS):
             try:
-                vault = ray.get_actor(self._vault_name, namespace=self._vault_namespace)
+                vault: Any = ray.get_actor(self._vault_name, namespace=self._vault_namespace)
                 manifest, references = ray.get(vault.get.remote(key_id), timeout=_VAULT_TIMEOUT_S)
                 names = list(references)
                 arrays = ray.get([references[name][0] for name in names], timeout=_VAULT_TIMEOUT_S)
