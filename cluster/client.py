@@ -181,7 +181,7 @@ class Client:
         return keys
 
     def remove_key(self, key_id: str) -> None:
-        """Delete a key from the service.
+        """Delete a key from the service; jobs that need it and have not begun will fail.
 
         Raises
         ------
@@ -190,6 +190,7 @@ class Client:
         """
         answer(self._actors.vault.remove.remote(key_id))
         self._keys.pop(key_id, None)
+        answer([worker.forget_key.remote(key_id) for worker in self._actors.workers])
 
     # --- proofs
 

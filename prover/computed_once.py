@@ -39,6 +39,11 @@ class ComputedOnce(Generic[Key, Value]):
             self._fulfil(key, future, compute)
         return future.result()
 
+    def forget(self, key: Key) -> None:
+        """Drop a value, if there is one; who has it keeps it."""
+        with self._lock:
+            self._futures.pop(key, None)
+
     def _fulfil(self, key: Key, future: Future[Value], compute: Callable[[], Value]) -> None:
         try:
             future.set_result(compute())

@@ -61,7 +61,12 @@ def shared_key(
     place = Path(directory or default_key_directory()).absolute()
     fingerprint = circuit_fingerprint(circuit)
     make = make or partial(_setup, backend=backend, threads=threads)
-    return _keys.get((place, fingerprint), lambda: _load_or_make(circuit, place, fingerprint, make))
+    load_or_make = partial(_load_or_make, circuit, place, fingerprint, make)
+    key = _keys.get((place, fingerprint), load_or_make)
+    if not (place / key.key_id).is_dir():  # removed since
+        _keys.forget((place, fingerprint))
+        key = _keys.get((place, fingerprint), load_or_make)
+    return key
 
 
 def circuit_fingerprint(circuit: Circuit) -> str:

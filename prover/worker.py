@@ -36,6 +36,7 @@ _KEYS: Final = 16
 _KEY_ATTEMPTS: Final = 5
 _KEY_RETRY_S: Final = 0.5
 _VAULT_TIMEOUT_S: Final = 120.0
+_WITNESS_TIMEOUT_S: Final = 60.0
 _REMEMBERED_CANCELLATIONS: Final = 10_000
 _CONCURRENT_CALLS: Final = 16
 _NO_WITNESS: Final = np.empty((0, 4), np.uint64)  # what a submitter announced but did not send: refused like any misfit
@@ -183,6 +184,10 @@ class ProverWorker:
         self._make_ready(key.curve.name)
         validate_key(key, self._backend)
 
+    def forget_key(self, key_id: str) -> None:
+        """Let go of a key; the next job that needs it asks the vault again."""
+        self._keys.forget(key_id)
+
     def _key(self, key_id: str) -> ProvingKey:
         return self._keys.get(key_id, lambda: self._fetch(key_id))
 
@@ -263,14 +268,22 @@ class ProverWorker:
 
 def _rows(witness_refs: list[list[Any]], rows: list[int]) -> list[Limbs]:
     """The jobs' witnesses, as views of their batches; each batch is mapped once."""
-    references = {reference: None for (reference,) in witness_refs}
-    arrays = dict(zip(references, ray.get(list(references)), strict=True))
+    arrays = {reference: _array(reference) for reference in {reference for (reference,) in witness_refs}}
     witnesses: list[Limbs] = []
     for (reference,), row in zip(witness_refs, rows, strict=True):
         array = arrays[reference]
         there = isinstance(array, np.ndarray) and array.ndim > 0 and 0 <= row < len(array)
         witnesses.append(array[row] if there else _NO_WITNESS)
     return witnesses
+
+
+def _array(reference: Any) -> Any:  # noqa: ANN401 - a reference to whatever its submitter put there
+    """A batch's array; None when it has gone with its submitter, which must not fail the others' jobs."""
+    try:
+        return ray.get(reference, timeout=_WITNESS_TIMEOUT_S)
+    except (ObjectLostError, GetTimeoutError) as error:
+        _log.warning("the witnesses of a batch are gone (%s)", type(error).__name__)
+        return None
 
 
 def _answer(item: ProofResult) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 
 from cluster import Client, Settings
 from fastpath.errors import DeadlineExceeded, Unavailable
-from prover import groth16
+from prover import KeyNotFound, groth16
 
 pytestmark = pytest.mark.ray
 
@@ -48,6 +48,17 @@ def test_a_circuit_is_set_up_once(client, key):
     assert client.key(key.key_id) is key
     assert key.metadata.circuit == "multiply"
     assert [entry["key_id"] for entry in client.list_keys()].count(key.key_id) == 1
+
+
+def test_a_removed_key_is_unknown_and_can_be_made_again(client):
+    key = client.circuit("ringct", depth=1, inputs=1, outputs=2)
+    client.remove_key(key.key_id)
+    witnesses = key.circuit.random_witnesses(1)
+    with pytest.raises(KeyNotFound):
+        client.prove_batch(key.key_id, witnesses)
+    assert isinstance(client.prove_batch(key, witnesses).results(return_exceptions=True)[0], KeyNotFound)
+    again = client.circuit("ringct", depth=1, inputs=1, outputs=2)
+    assert len(client.prove_batch(again, witnesses).results()) == 1
 
 
 def test_both_curves_are_served(client):

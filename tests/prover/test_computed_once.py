@@ -25,6 +25,15 @@ def run_together(count, task):
     return results
 
 
+def test_a_forgotten_value_is_computed_again():
+    values = iter([1, 2])
+    once = ComputedOnce(capacity=2)
+    assert once.get("key", lambda: next(values)) == 1
+    once.forget("key")
+    once.forget("other")
+    assert once.get("key", lambda: next(values)) == 2
+
+
 def test_threads_that_ask_together_get_one_value():
     cache, computed = ComputedOnce(4), []
 

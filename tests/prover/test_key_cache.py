@@ -40,11 +40,14 @@ def test_the_default_is_a_development_setup(multiply, tmp_path):
     assert (metadata.circuit, metadata.curve, metadata.development) == ("multiply", "bls12_381", True)
 
 
-def test_a_removed_key_is_made_again(multiply, multiply_key, tmp_path):
+@pytest.mark.parametrize("by", ["this process", "another one"])
+def test_a_removed_key_is_made_again(multiply, multiply_key, tmp_path, by):
     shared_key(multiply, tmp_path, make=lambda _: multiply_key)
     remove_key(tmp_path, multiply_key.key_id)
-    forget()
+    if by == "another one":
+        forget()
     assert shared_key(multiply, tmp_path, make=lambda _: multiply_key).key_id == multiply_key.key_id
+    assert list_keys(tmp_path) == [multiply_key.key_id]
 
 
 def test_a_damaged_key_is_reported_not_replaced(multiply, multiply_key, tmp_path):

@@ -84,6 +84,22 @@ def test_what_is_no_witness_is_refused(ray_cluster, worker, multiply_id, submitt
     assert isinstance(answer["error"], BadInput)
 
 
+def test_witnesses_that_are_gone_with_their_submitter_fail_alone(ray_cluster, worker, multiply_id, witnesses):
+    class Submitter:
+        def put(self, array):
+            import ray
+
+            return [ray.put(array)]
+
+    submitter = ray_cluster.remote(Submitter).options(num_cpus=0).remote()
+    (theirs,) = ray_cluster.get(submitter.put.remote(np.repeat(witnesses, 1000, axis=0)))
+    ray_cluster.kill(submitter)
+    ours = ray_cluster.put(witnesses)
+    time.sleep(1)
+    answers = worker.run_group(multiply_id, [[ours], [theirs], [ours]], [0, 0, 1], ["a", "b", "c"])
+    assert [answer["status"] for answer in answers] == ["ok", "error", "ok"]
+
+
 def test_an_unknown_key_is_not_found(ray_cluster, worker, witnesses):
     with pytest.raises(KeyNotFound):
         run(ray_cluster, worker, "0" * 64, witnesses, [0])
