@@ -148,11 +148,11 @@ def _await_ready(worker: Any, timeout_s: float, on_progress: OnProgress | None) 
     ready = worker.health.remote()
     while time.monotonic() < end:
         done, _ = ray.wait([ready], timeout=_PROGRESS_EVERY_S)
+        if on_progress is not None:
+            on_progress(answer(worker.progress.remote()))
         if done:
             answer(ready)
             return
-        if on_progress is not None:
-            on_progress(answer(worker.progress.remote()))
     raise Unavailable(
         f"the prover worker was not ready after {timeout_s:g} s; raise start_timeout_s if it is compiling kernels"
     )
