@@ -52,6 +52,8 @@ def exit_code_of(error: BaseException) -> ExitCode | None:
 
 def error_document(error: BaseException) -> dict[str, Any]:
     """Describe an error as JSON: its stable code, its message, and what it knows besides."""
+    if isinstance(error, KeyboardInterrupt):
+        return {"code": "interrupted", "message": "interrupted"}
     described: dict[str, Any] = {
         "code": getattr(error, "code", type(error).__name__),
         "message": str(error) or type(error).__name__,

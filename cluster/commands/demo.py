@@ -105,7 +105,9 @@ def _measure(console: Console, client: Client, name: str, batch: int) -> Measure
 
     tasks_before, busy_ms_before = _pool(client)
     retries_before = client.stats().retry_count
-    console.note(f"{name}: proving a batch of {count(batch)}, random witnesses, no two alike")
+    console.note(
+        f"{name}: proving {'1 random witness' if batch == 1 else f'{count(batch)} random witnesses, no two alike'}"
+    )
     submitted = time.perf_counter()
     submission = client.prove_batch(key, witnesses)
     proved = await_verified(console, name, key, circuit.public_inputs(witnesses), submission, submitted)

@@ -179,7 +179,7 @@ def test_exit_code_of_every_error(error, code, command, capsys):
     command(fail)
     assert cli.main(["status", "--json"]) == code
     printed = capsys.readouterr()
-    assert json.loads(printed.out)["error"]["code"] == getattr(error, "code", type(error).__name__)
+    assert json.loads(printed.out)["error"] == json.loads(json.dumps(error_document(error)))
     assert printed.err.startswith("error: ")
 
 
@@ -207,7 +207,8 @@ def test_errors_say_what_they_know():
     unsatisfied = error_document(prover_errors.UnsatisfiedConstraint(7, "range"))
     assert (unsatisfied["index"], unsatisfied["name"]) == (7, "range")
     assert error_document(prover_errors.InvalidProof(indices=[1, 4]))["indices"] == (1, 4)
-    assert error_document(KeyboardInterrupt())["message"]
+    assert error_document(KeyboardInterrupt()) == {"code": "interrupted", "message": "interrupted"}
+    assert error_document(TimeoutError()) == {"code": "TimeoutError", "message": "TimeoutError"}
 
 
 # --- output
