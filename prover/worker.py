@@ -24,7 +24,7 @@ from kernels.cpu.compilation import Compiled, observe_compilation
 from kernels.encoding import Limbs
 from prover.circuits import get_circuit
 from prover.computed_once import ComputedOnce
-from prover.errors import DeviceFault
+from prover.errors import BadInput, DeviceFault, ProverError
 from prover.groth16 import ProvingKey, prove, setup, validate_key
 from prover.groth16.prepare import prepare
 from prover.key_cache import shared_key
@@ -39,7 +39,6 @@ _VAULT_TIMEOUT_S: Final = 120.0
 _WITNESS_TIMEOUT_S: Final = 60.0
 _REMEMBERED_CANCELLATIONS: Final = 10_000
 _CONCURRENT_CALLS: Final = 16
-_NO_WITNESS: Final = np.empty((0, 4), np.uint64)  # what a submitter announced but did not send: refused like any misfit
 
 _log = logging.getLogger(__name__)
 
@@ -125,16 +124,26 @@ class ProverWorker:
             key = self._key(key_id)
             self._make_ready(key.curve.name)
             witnesses = _rows(witness_refs, rows)
+            present = [index for index, witness in enumerate(witnesses) if not isinstance(witness, ProverError)]
             prover = ParallelProver(key, ProverConfig(self._key_directory, self._backend, len(rows)), self._pool)
-            batch = prover.prove_batch(witnesses, should_stop=lambda index: job_ids[index] in self._cancelled)
+            items = self._prove(prover, [witnesses[index] for index in present], [job_ids[index] for index in present])
         finally:
             with self._lock:
                 self._running -= len(job_ids)
                 for job_id in job_ids:
                     self._cancelled.pop(job_id, None)
+        answers = [_refusal(witness) if isinstance(witness, ProverError) else {} for witness in witnesses]
+        for index, item in zip(present, items, strict=True):
+            answers[index] = _answer(item)
+        return answers
+
+    def _prove(self, prover: ParallelProver, witnesses: list[Any], job_ids: list[str]) -> tuple[ProofResult, ...]:
+        if not witnesses:
+            return ()
+        batch = prover.prove_batch(witnesses, should_stop=lambda index: job_ids[index] in self._cancelled)
         with self._lock:
             self._proofs += len(batch.proofs)
-        return [_answer(item) for item in batch.items]
+        return batch.items
 
     def cancel(self, job_ids: Iterable[str]) -> None:
         """Stop these jobs at the next window of their MSM, if they run here or are about to."""
@@ -266,24 +275,33 @@ class ProverWorker:
             prove(key, circuit.random_witnesses(1)[0], self._backend)
 
 
-def _rows(witness_refs: list[list[Any]], rows: list[int]) -> list[Limbs]:
-    """The jobs' witnesses, as views of their batches; each batch is mapped once."""
+def _rows(witness_refs: list[list[Any]], rows: list[int]) -> list[Limbs | ProverError]:
+    """The jobs' witnesses as views of their batches, each mapped once, or why there is none."""
     arrays = {reference: _array(reference) for reference in {reference for (reference,) in witness_refs}}
-    witnesses: list[Limbs] = []
-    for (reference,), row in zip(witness_refs, rows, strict=True):
-        array = arrays[reference]
-        there = isinstance(array, np.ndarray) and array.ndim > 0 and 0 <= row < len(array)
-        witnesses.append(array[row] if there else _NO_WITNESS)
-    return witnesses
+    return [_row(arrays[reference], row) for (reference,), row in zip(witness_refs, rows, strict=True)]
+
+
+def _row(array: Any, row: int) -> Limbs | ProverError:  # noqa: ANN401 - whatever its submitter put there
+    if isinstance(array, ProverError):
+        return array
+    if not isinstance(array, np.ndarray) or array.ndim == 0 or not 0 <= row < len(array):
+        return BadInput(f"the batch has no witness {row}; it must be one array uint64[batch, variables, 4]")
+    witness: Limbs = array[row]
+    return witness
 
 
 def _array(reference: Any) -> Any:  # noqa: ANN401 - a reference to whatever its submitter put there
-    """A batch's array; None when it has gone with its submitter, which must not fail the others' jobs."""
+    """A batch's array, or why it is not there: that must not fail the other batches' jobs."""
     try:
         return ray.get(reference, timeout=_WITNESS_TIMEOUT_S)
-    except (ObjectLostError, GetTimeoutError) as error:
-        _log.warning("the witnesses of a batch are gone (%s)", type(error).__name__)
-        return None
+    except ObjectLostError:
+        return BadInput("the witnesses are gone with the client that submitted them; submit them again")
+    except GetTimeoutError:
+        return DeviceFault(f"the witnesses did not arrive within {_WITNESS_TIMEOUT_S:g} s; submit them again")
+
+
+def _refusal(error: ProverError) -> dict[str, Any]:
+    return _answer(ProofResult(None, None, error, 0.0, 0.0))
 
 
 def _answer(item: ProofResult) -> dict[str, Any]:

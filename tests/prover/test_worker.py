@@ -98,6 +98,8 @@ def test_witnesses_that_are_gone_with_their_submitter_fail_alone(ray_cluster, wo
     time.sleep(1)
     answers = worker.run_group(multiply_id, [[ours], [theirs], [ours]], [0, 0, 1], ["a", "b", "c"])
     assert [answer["status"] for answer in answers] == ["ok", "error", "ok"]
+    with pytest.raises(BadInput, match="gone with the client"):
+        raise answers[1]["error"]
 
 
 def test_an_unknown_key_is_not_found(ray_cluster, worker, witnesses):
