@@ -1,0 +1,61 @@
+"""What an operator reads."""
+
+import io
+
+import pytest
+
+from cluster.commands.status import _text
+from cluster.rendering import Console
+from cluster.service import ServiceInfo
+from fastpath.statistics import Counters, Latency, ServiceStats
+
+INFO = ServiceInfo(address="127.0.0.1:6479", namespace="n", metrics_address="http://127.0.0.1:9410/metrics")
+WORKER = {"name": "prover-worker-0", "alive": True, "completed": 1, "jobs_in_flight": 0, "losses": 1}
+HEALTH = {"backend": "portable", "threads": 2, "pid": 7}
+KEY = {"key_id": "ab" * 32, "loaded": True, "circuit": "multiply", "parameters": {}, "curve": "bn254"}
+
+
+def shown(stats=None, workers=(), keys=()):
+    console = Console(as_json=False, out=io.StringIO(), log=io.StringIO())
+    return _text(console, INFO, stats or ServiceStats(), list(workers), list(keys))
+
+
+def test_a_new_service():
+    text = shown()
+    assert "nothing measured yet" in text
+    assert "none yet" in text
+    assert INFO.metrics_address in text
+
+
+def test_a_busy_service():
+    latency = Latency(5, 5000.0, 900.0, 1200.0, 1300.0, 1400.0, 1500.0)
+    counters = Counters(completed=5, expired=2, cancelled=1, refused=4, requeued=1)
+    stats = ServiceStats(queue_length=1200, queue_delay_s=3.0, retry_count=2, latency=latency, counters=counters)
+    text = shown(stats)
+    for part in (
+        "1,200 (a new one waits about 3.00 s)",
+        "expired 2, cancelled 1, refused 4",
+        "p50 900 ms",
+        "p99 1.40 s",
+    ):
+        assert part in text
+
+
+def test_workers():
+    assert "portable, 2 threads, pid 7, 1 proof, 0 jobs now, lost 1 time" in shown(workers=[{**WORKER, **HEALTH}])
+    assert "does not answer" in shown(workers=[{**WORKER, "alive": False}])
+
+
+def test_a_draining_service_says_so():
+    assert "The service is draining" in shown(ServiceStats(draining=True))
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ({"constraints": 1, "development": True}, "multiply on bn254, 1 constraint, in memory, development setup"),
+        ({"error": "truncated"}, "damaged: truncated"),
+    ],
+)
+def test_keys(more, expected):
+    assert expected in shown(keys=[{**KEY, **more}])
