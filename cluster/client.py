@@ -141,7 +141,7 @@ class Client:
             If there is no such circuit, curve or parameter.
         """
         circuit = get_circuit(name, curve, **parameters)
-        call = self._actors.workers[0].setup_circuit.remote(name, circuit.curve.name, parameters)
+        call = self._any_worker.setup_circuit.remote(name, circuit.curve.name, parameters)
         return self.key(answer(call, _SETUP_TIMEOUT_S))
 
     def add_key(self, folder: Path | str) -> Key:
@@ -156,7 +156,7 @@ class Client:
             subgroup.
         """
         path = str(Path(folder).absolute())
-        answer(self._actors.workers[0].validate_key.remote(path), _SETUP_TIMEOUT_S)
+        answer(self._any_worker.validate_key.remote(path), _SETUP_TIMEOUT_S)
         return self.key(answer(self._actors.vault.add.remote(path), _SETUP_TIMEOUT_S))
 
     def key(self, key_id: str) -> Key:
@@ -171,7 +171,7 @@ class Client:
         """
         if key_id not in self._keys:
             manifest, references = answer(self._actors.vault.get.remote(key_id), _SETUP_TIMEOUT_S)
-            answer([worker.load_key.remote(key_id) for worker in self._actors.workers], _SETUP_TIMEOUT_S)
+            answer([worker.load_key.remote(key_id) for worker in self._actors.workers.values()], _SETUP_TIMEOUT_S)
             return self._keys.setdefault(key_id, _key(key_id, manifest, references))
         return self._keys[key_id]
 
@@ -190,7 +190,7 @@ class Client:
         """
         answer(self._actors.vault.remove.remote(key_id))
         self._keys.pop(key_id, None)
-        answer([worker.forget_key.remote(key_id) for worker in self._actors.workers])
+        answer([worker.forget_key.remote(key_id) for worker in self._actors.workers.values()])
 
     # --- proofs
 
@@ -269,15 +269,18 @@ class Client:
         ``alive`` is false, and only FastPath's part is there, while one does not answer.
         """
         described = []
-        # FastPath drops a worker that has ended for good.
-        for counted, worker in zip(self.stats().workers, self._actors.workers, strict=False):
+        for counted in self.stats().workers:
             of_fastpath = {part.name: getattr(counted, part.name) for part in fields(counted)}
             try:
-                health = answer(worker.health.remote(), _HEALTH_TIMEOUT_S)
+                health = answer(self._actors.workers[counted.name].health.remote(), _HEALTH_TIMEOUT_S)
             except FastPathError:
                 health = {"alive": False}
             described.append({**of_fastpath, **health})
         return described
+
+    @property
+    def _any_worker(self) -> Any:  # noqa: ANN401 - Ray's handles have no static type
+        return next(iter(self._actors.workers.values()))
 
 
 def _is_connected_to(address: str) -> bool:

@@ -19,6 +19,8 @@ from prover.key_store import list_keys, load_key, read_manifest, remove_key, sav
 
 ACTOR_NAME: Final = "key-vault"
 _CONCURRENT_CALLS: Final = 64
+_REPEATABLE: Final = 3
+"""Restarts that a call survives which does the same however often it runs."""
 
 Entry = tuple[dict[str, Any], dict[str, list[Any]]]
 """A key's manifest, and ``[reference]`` to each of its arrays: in a list, so that Ray does not resolve it."""
@@ -41,6 +43,7 @@ class KeyVault:
     def __repr__(self) -> str:
         return f"KeyVault({self._directory})"
 
+    @ray.method(max_task_retries=_REPEATABLE)
     def get(self, key_id: str) -> Entry:
         """Return a key's manifest and references to its arrays, which are put into the object store the first time.
 
@@ -57,6 +60,7 @@ class KeyVault:
                 self._entries[key_id] = manifest, {name: [ray.put(array)] for name, array in arrays.items()}
             return self._entries[key_id]
 
+    @ray.method(max_task_retries=_REPEATABLE)
     def add(self, folder: str) -> str:
         """Copy a key in from its folder, whose name is its id, and return the id.
 
@@ -71,6 +75,7 @@ class KeyVault:
         key = load_key(path.parent, path.name)
         return path.name if path.parent == self._directory.absolute() else save_key(key, self._directory)
 
+    @ray.method(max_task_retries=_REPEATABLE)
     def list(self) -> list[dict[str, Any]]:
         """Describe every key on disk: metadata, ``key_id``, whether it is ``loaded``; of a bad one its ``error``."""
         return [self._describe(key_id) for key_id in list_keys(self._directory)]

@@ -13,7 +13,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -25,12 +25,12 @@ import prover.worker
 from cluster import key_vault, ray_head
 from cluster.calls import CALL_TIMEOUT_S, answer
 from cluster.settings import Settings
+from cluster.topology import numa_nodes, plan_workers
 from fastpath.errors import Unavailable
 from fastpath.settings import SchedulerSettings
 from prover.errors import BadInput
 
 METRICS_FACTORY: Final = "cluster.metrics:serve"
-WORKER_NAME: Final = "prover-worker-0"
 _DESCRIPTION: Final = "service.json"
 _HEAD_TIMEOUT_S: Final = 60.0
 _PROGRESS_EVERY_S: Final = 0.5
@@ -75,42 +75,46 @@ class ServiceInfo:
 
 @dataclass(frozen=True)
 class Actors:
-    """Handles of a service's actors."""
+    """Handles of a service's actors; of the workers by name."""
 
     fastpath: Any
     vault: Any
-    workers: tuple[Any, ...]
+    workers: Mapping[str, Any]
     metrics_address: str | None = None
 
     @classmethod
     def start(
         cls, settings: Settings, namespace: str, *, detached: bool, on_progress: OnProgress | None = None
     ) -> Actors:
-        """Start them on the connected Ray, and return when the worker can prove.
+        """Start them on the connected Ray, and return when the workers can prove.
 
         Raises
         ------
         Unavailable
             If they are not ready within ``settings.start_timeout_s``.
         """
-        vault = key_vault.start(namespace, settings.key_dir, detached=detached)
-        worker = prover.worker.start(
-            WORKER_NAME,
-            namespace,
-            key_vault.ACTOR_NAME,
-            threads=settings.threads,
-            key_directory=settings.key_dir,
-            backend=settings.backend,
-            detached=detached,
-        )
         limits = SchedulerSettings(
             max_jobs=settings.max_jobs, max_bytes=settings.max_mib << 20, max_batch=settings.max_batch
         )
         service = fastpath.actor.start(namespace, settings=limits, metrics_factory=METRICS_FACTORY)
-        actors = cls(service, vault, (worker,), answer(service.metrics_address.remote()))
+        vault = key_vault.start(namespace, settings.key_dir, detached=detached)
+        workers: dict[str, Any] = {}
+        actors = cls(service, vault, workers, answer(service.metrics_address.remote()))
+        end = time.monotonic() + settings.start_timeout_s
         try:
-            _await_ready(worker, settings.start_timeout_s, on_progress)
-            answer(service.register_worker.remote(WORKER_NAME, worker, settings.worker_calls))
+            for plan in plan_workers(settings.threads, numa_nodes()):  # one by one: the first compiles for all
+                workers[plan.name] = worker = prover.worker.start(
+                    plan.name,
+                    namespace,
+                    key_vault.ACTOR_NAME,
+                    threads=plan.threads,
+                    key_directory=settings.key_dir,
+                    backend=settings.backend,
+                    cpus=plan.cpus,
+                    detached=detached,
+                )
+                _await_ready(worker, end, on_progress)
+                answer(service.register_worker.remote(plan.name, worker, settings.worker_calls))
         except BaseException:
             actors.stop()
             raise
@@ -126,25 +130,25 @@ class Actors:
             If there is none in the namespace.
         """
         try:
-            service, vault, worker = (
-                ray.get_actor(name, namespace=namespace)
-                for name in (fastpath.actor.ACTOR_NAME, key_vault.ACTOR_NAME, WORKER_NAME)
+            service, vault = (
+                ray.get_actor(name, namespace=namespace) for name in (fastpath.actor.ACTOR_NAME, key_vault.ACTOR_NAME)
             )
+            names = [worker.name for worker in answer(service.stats.remote()).workers]
+            workers = {name: ray.get_actor(name, namespace=namespace) for name in names}
         except ValueError:
             raise Unavailable(
                 f"no service runs in namespace {namespace!r} there; start one with `fastpath-prover up`"
             ) from None
-        return cls(service, vault, (worker,), answer(service.metrics_address.remote()))
+        return cls(service, vault, workers, answer(service.metrics_address.remote()))
 
     def stop(self) -> None:
         """End them."""
-        for actor in (self.fastpath, *self.workers, self.vault):
+        for actor in (self.fastpath, *self.workers.values(), self.vault):
             with contextlib.suppress(Exception):  # one that is gone already is as it should be
                 ray.kill(actor)
 
 
-def _await_ready(worker: Any, timeout_s: float, on_progress: OnProgress | None) -> None:  # noqa: ANN401 - Ray's handles
-    end = time.monotonic() + timeout_s
+def _await_ready(worker: Any, end: float, on_progress: OnProgress | None) -> None:  # noqa: ANN401 - Ray's handles
     ready = worker.health.remote()
     while time.monotonic() < end:
         done, _ = ray.wait([ready], timeout=_PROGRESS_EVERY_S)
@@ -154,7 +158,7 @@ def _await_ready(worker: Any, timeout_s: float, on_progress: OnProgress | None) 
             answer(ready)
             return
     raise Unavailable(
-        f"the prover worker was not ready after {timeout_s:g} s; raise start_timeout_s if it is compiling kernels"
+        "a prover worker was not ready in time; give it more with start_timeout_s if it is compiling kernels"
     )
 
 

@@ -6,6 +6,7 @@ The only module here that knows Ray. Keys come from a *vault*, any actor handle 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
@@ -39,6 +40,8 @@ _VAULT_TIMEOUT_S: Final = 120.0
 _WITNESS_TIMEOUT_S: Final = 60.0
 _REMEMBERED_CANCELLATIONS: Final = 10_000
 _CONCURRENT_CALLS: Final = 16
+_REPEATABLE: Final = 3
+"""Restarts that a call on keys survives: it does the same however often it runs."""
 
 _log = logging.getLogger(__name__)
 
@@ -64,6 +67,8 @@ class ProverWorker:
         For :func:`kernels.get_backend`.
     curves
         Whose kernels it makes ready at once.
+    cpus
+        CPUs it is pinned to; empty for no preference.
     """
 
     def __init__(
@@ -74,7 +79,9 @@ class ProverWorker:
         key_directory: str,
         backend: str = "auto",
         curves: Sequence[str] = ("bls12_381",),
+        cpus: Sequence[int] = (),
     ) -> None:
+        _pin(cpus)
         self._name = name
         self._vault_name, self._vault_namespace = vault
         self._key_directory = Path(key_directory)
@@ -154,6 +161,7 @@ class ProverWorker:
 
     # --- keys
 
+    @ray.method(max_task_retries=_REPEATABLE)
     def setup_circuit(self, name: str, curve: str, parameters: dict[str, int]) -> str:
         """Return the id of the machine's development key for a built-in circuit, made if there is none yet.
 
@@ -166,6 +174,7 @@ class ProverWorker:
         self._make_ready(circuit.curve.name)
         return shared_key(circuit, self._key_directory, self._backend, self._pool.threads).key_id
 
+    @ray.method(max_task_retries=_REPEATABLE)
     def load_key(self, key_id: str) -> float:
         """Make a key, its bases and its curve's kernels ready before the first job; return the seconds that took.
 
@@ -180,6 +189,7 @@ class ProverWorker:
         prepare(key, self._backend)
         return time.perf_counter() - started
 
+    @ray.method(max_task_retries=_REPEATABLE)
     def validate_key(self, folder: str) -> None:
         """Check every point and coefficient of a key that comes from outside.
 
@@ -193,6 +203,7 @@ class ProverWorker:
         self._make_ready(key.curve.name)
         validate_key(key, self._backend)
 
+    @ray.method(max_task_retries=_REPEATABLE)
     def forget_key(self, key_id: str) -> None:
         """Let go of a key; the next job that needs it asks the vault again."""
         self._keys.forget(key_id)
@@ -235,6 +246,7 @@ class ProverWorker:
             "pid": os.getpid(),
             "backend": self._backend.name,
             "threads": self._pool.threads,
+            "cpus": sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [],
             "pool_tasks": pool.tasks,
             "pool_average_ms": pool.average_ms,
             "jobs": self._running,
@@ -273,6 +285,13 @@ class ProverWorker:
         with observe_compilation(self._compiled.append):
             key = setup(circuit.r1cs, circuit.curve, backend=self._backend, circuit="warm-up", parameters={})
             prove(key, circuit.random_witnesses(1)[0], self._backend)
+
+
+def _pin(cpus: Sequence[int]) -> None:
+    """Pin every thread of this process, and with them all that they will start."""
+    for task in Path("/proc/self/task").iterdir() if cpus else ():
+        with contextlib.suppress(ProcessLookupError):  # it has just ended
+            os.sched_setaffinity(int(task.name), cpus)
 
 
 def _rows(witness_refs: list[list[Any]], rows: list[int]) -> list[Limbs | ProverError]:
@@ -323,6 +342,7 @@ def start(
     threads: int,
     key_directory: Path,
     backend: str = "auto",
+    cpus: Sequence[int] = (),
     detached: bool = False,
 ) -> Any:  # noqa: ANN401 - Ray's handles have no static type
     """Start a worker as a named actor and return its handle at once; its ``health`` answers when it can work.
@@ -340,5 +360,5 @@ def start(
             max_task_retries=0,
             max_concurrency=_CONCURRENT_CALLS,
         )
-        .remote(name, (vault_name, namespace), threads, str(key_directory), backend)
+        .remote(name, (vault_name, namespace), threads, str(key_directory), backend, cpus=tuple(cpus))
     )

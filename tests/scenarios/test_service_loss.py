@@ -37,5 +37,7 @@ def test_proving_goes_on_when_vault_and_worker_are_killed_between_batches(start_
     vault = ray_cluster.get(client._actors.vault.health.remote())
     for pid in (vault["pid"], worker["pid"]):
         os.kill(pid, signal.SIGKILL)
+    other = client.circuit("ringct", depth=1, inputs=1, outputs=1)
+    assert len(client.prove_batch(other, other.circuit.random_witnesses(1)).results()) == 1
     # The new worker maps the key from the new vault, which has read it from disk again.
     assert all(job.error is None for job in client.prove_batch(key, witnesses).as_completed())
