@@ -9,7 +9,7 @@ import os
 from kernels.backend import Backend
 
 BACKEND_VARIABLE = "FASTPATH_PROVER_BACKEND"
-_BACKENDS = {"portable": "kernels.cpu.portable:PortableBackend"}
+_BACKENDS = {"ifma": "kernels.cpu.ifma:IfmaBackend", "portable": "kernels.cpu.portable:PortableBackend"}
 BACKEND_NAMES: tuple[str, ...] = ("auto", *_BACKENDS)
 
 
@@ -25,14 +25,21 @@ def get_backend(name: str = "auto") -> Backend:
     Raises
     ------
     ValueError
-        If no backend has that name. Nothing falls through to another one silently.
+        If no backend has that name, or this machine cannot run it. A named backend never falls through to another.
     """
     source = "get_backend"
     if name == "auto":
         name, source = os.environ.get(BACKEND_VARIABLE, "auto"), BACKEND_VARIABLE
     if name not in BACKEND_NAMES:
         raise ValueError(f"{source}: no backend is called {name!r}; choose one of {', '.join(BACKEND_NAMES)}")
-    return _instance("portable" if name == "auto" else name)
+    return _fastest() if name == "auto" else _instance(name)
+
+
+@functools.cache
+def _fastest() -> Backend:
+    from kernels.cpu.features import has_ifma  # noqa: PLC0415 - asks the compiler, which is slow to load
+
+    return _instance("ifma" if has_ifma() else "portable")
 
 
 @functools.cache

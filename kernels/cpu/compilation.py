@@ -38,6 +38,8 @@ I64 = types.Array(types.int64, 1, "C", readonly=True)
 I64_OUT = types.Array(types.int64, 1, "C")
 I32 = types.Array(types.int32, 1, "C", readonly=True)
 I32_OUT = types.Array(types.int32, 1, "C")
+U32 = types.Array(types.uint32, 1, "C", readonly=True)
+U32_OUT = types.Array(types.uint32, 1, "C")
 U8 = types.Array(types.uint8, 1, "C", readonly=True)
 U8_OUT = types.Array(types.uint8, 1, "C")
 

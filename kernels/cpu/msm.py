@@ -22,6 +22,7 @@ from numba import types
 
 from kernels.backend import Array, Bases, Interrupted
 from kernels.cpu.compilation import I32, I32_OUT, U64, U64_OUT, KernelSet
+from kernels.cpu.msm_plan import window_count
 from kernels.cpu.points import point_functions
 from kernels.curves import Curve, Group
 
@@ -131,11 +132,6 @@ def msm_kernels(curve: Curve, group: Group) -> MsmKernels:
         to_affine(out, acc, n, scratch)
 
     return MsmKernels(recode, sum_window, combine, window_table, multiply_base)
-
-
-def window_count(scalar_bits: int, c: int) -> int:
-    """Windows of c bits for scalars of that many bits, with room for the last signed carry."""
-    return scalar_bits // c + 1
 
 
 def best_window(n: int, scalar_bits: int) -> int:

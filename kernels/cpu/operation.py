@@ -24,7 +24,7 @@ from kernels.formulas.quadratic import QuadraticElement
 class QuadraticRing:
     """Loads, stores and selects elements of Fp2 as pairs of elements of a base ring."""
 
-    def __init__(self, base: PortableField) -> None:
+    def __init__(self, base: Any) -> None:
         self.base = base
         self.builder = base.builder
         self.words = 2 * base.words
@@ -52,8 +52,16 @@ class QuadraticRing:
         self.base.store(element.c1, self.builder.gep(pointer, [WORD(self.base.words)]))
 
     def is_zero(self, element: QuadraticElement) -> ir.Value:
-        """Bit: whether both coordinates are zero."""
+        """Bit, or mask over lanes: whether both coordinates are zero."""
         return self.builder.and_(self.base.is_zero(element.c0), self.base.is_zero(element.c1))
+
+    def is_exactly_zero(self, element: QuadraticElement) -> ir.Value:
+        """Bit or mask: whether both coordinates are zero in memory."""
+        return self.builder.and_(self.base.is_exactly_zero(element.c0), self.base.is_exactly_zero(element.c1))
+
+    def select(self, condition: ir.Value, yes: QuadraticElement, no: QuadraticElement) -> QuadraticElement:
+        """``yes`` where the condition holds, else ``no``."""
+        return QuadraticElement(self.base.select(condition, yes.c0, no.c0), self.base.select(condition, yes.c1, no.c1))
 
 
 Ring = PortableField | QuadraticRing

@@ -7,6 +7,7 @@ callers': each formula states what it must not be given.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 Element = Any
@@ -89,3 +90,46 @@ def curve_residue(point: Affine, b: Element) -> Element:
     """y^2 - x^3 - b: zero on the curve."""
     x, y = point
     return y.square() - (x.square() * x + b)
+
+
+Projective = tuple[Element, Element, Element]
+
+
+def add_affine(first: Affine, second: Affine, inverse: Element) -> Affine:
+    """Sum of two affine points with different x, given 1 / (x2 - x1): 2M + 1S."""
+    (x2, y2), y1 = second, first[1]
+    return chord(first, x2, (y2 - y1) * inverse)
+
+
+def chord(point: Affine, other_x: Element, slope: Element) -> Affine:
+    """Third point, mirrored, of the line of that slope through a point and a second one with x ``other_x``."""
+    x1, y1 = point
+    x3 = slope.square() - (x1 + other_x)
+    return x3, slope * (x1 - x3) - y1
+
+
+def add_complete(first: Projective, second: Projective, times_b3: Callable[[Element], Element]) -> Projective:
+    """Sum of any two points in homogeneous coordinates, on a curve of odd order; ``times_b3`` multiplies by 3b.
+
+    12M and two products by 3b (Renes, Costello, Batina, "Complete addition formulas for prime order elliptic
+    curves", EUROCRYPT 2016, algorithm 7). Infinity is (0, y, 0).
+    """
+    (x1, y1, z1), (x2, y2, z2) = first, second
+    xx, yy, zz = x1 * x2, y1 * y2, z1 * z2
+    xy = (x1 + y1) * (x2 + y2) - (xx + yy)
+    yz = (y1 + z1) * (y2 + z2) - (yy + zz)
+    xz = (x1 + z1) * (x2 + z2) - (xx + zz)
+    return _finish_complete(xx, yy, times_b3(zz), xy, yz, times_b3(xz))
+
+
+def add_complete_mixed(first: Projective, second: Affine, times_b3: Callable[[Element], Element]) -> Projective:
+    """Sum of any point and an affine one that is not infinity: 11M and two products by 3b (ibid., algorithm 8)."""
+    (x1, y1, z1), (x2, y2) = first, second
+    xx, yy = x1 * x2, y1 * y2
+    xy = (x1 + y1) * (x2 + y2) - (xx + yy)
+    return _finish_complete(xx, yy, times_b3(z1), xy, y2 * z1 + y1, times_b3(x2 * z1 + x1))
+
+
+def _finish_complete(xx: Element, yy: Element, b3_zz: Element, xy: Element, yz: Element, b3_xz: Element) -> Projective:
+    plus, minus, xx3 = yy + b3_zz, yy - b3_zz, xx.double() + xx
+    return xy * minus - yz * b3_xz, minus * plus + b3_xz * xx3, plus * yz + xx3 * xy

@@ -6,12 +6,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kernels import Interrupted, get_backend, limbs_from_ints, points_to_ints
-from kernels.cpu.msm import best_window, window_count
+from kernels.cpu.features import has_ifma
+from kernels.cpu.msm import best_window
+from kernels.cpu.msm_plan import plan_msm, window_count
 
 
-@pytest.fixture(params=["portable"])
+@pytest.fixture(params=["portable", "ifma"])
 def backend(request):
     """The oracle is too slow for these sizes; tests/kernels/reference has its own."""
+    if request.param == "ifma" and not has_ifma():
+        pytest.skip("this CPU has no IFMA; the lane code is tested by emulation in tests/kernels/cpu")
     return get_backend(request.param)
 
 
@@ -45,21 +49,26 @@ def test_multiples_of_the_generator_are_those_of_py_ecc(curve, group, multiples,
     assert points_to_ints(curve, group, multiples([k, -k])) == [peer_multiple(k % r), peer_multiple(-k % r)]
 
 
+@pytest.mark.parametrize("table_bytes", [0, 1 << 14, 1 << 26])
 @pytest.mark.parametrize("n", [0, 1, 7, 8, 9, 40])
-def test_every_mix_of_bases_and_scalars_is_the_multiple_by_the_inner_product(backend, curve, group, multiples, rng, n):
+def test_every_mix_of_bases_and_scalars_is_the_multiple_by_the_inner_product(
+    backend, curve, group, multiples, rng, n, table_bytes
+):
     r = curve.fr.modulus
     wanted, got = [], []
     for logarithms in hostile_bases(n, rng, r).values():
-        bases = backend.load_bases(curve, group, multiples(logarithms))
+        bases = backend.load_bases(curve, group, multiples(logarithms), table_bytes)
         for scalars in hostile_scalars(n, rng, r).values():
             got.append(backend.msm(bases, limbs_from_ints(scalars, 4)))
             wanted.append(sum(a * k for a, k in zip(scalars, logarithms, strict=True)))
     assert np.array_equal(np.array(got), multiples(wanted))
 
 
-def test_batch_and_threads_give_the_same_points(backend, curve, group, multiples, rng):
-    r, n = curve.fr.modulus, 300
-    bases = backend.load_bases(curve, group, multiples([rng.randrange(r) for _ in range(n)]))
+@pytest.mark.parametrize("table_bytes", [0, 1 << 26])
+@pytest.mark.parametrize("n", [300, 1100])
+def test_batch_and_threads_give_the_same_points(backend, curve, group, multiples, rng, n, table_bytes):
+    r = curve.fr.modulus
+    bases = backend.load_bases(curve, group, multiples([rng.randrange(r) for _ in range(n)]), table_bytes)
     scalars = limbs_from_ints([rng.randrange(r) for _ in range(3 * n)], 4).reshape(3, n, 4)
     alone = np.array([backend.msm(bases, vector) for vector in scalars])
     assert np.array_equal(backend.msm(bases, scalars), alone)
@@ -87,17 +96,20 @@ def test_linearity(backend, curve, group, multiples, data):
     assert not backend.msm(parts, minus_one).any()
 
 
-def test_cancellation_stops_between_windows(backend, curve, group, multiples):
-    bases = backend.load_bases(curve, group, multiples(range(1, 30)))
+def test_cancellation_stops_between_parts(backend, curve, group, multiples):
+    n = 1 << 13
+    bases = backend.load_bases(
+        curve, group, np.tile(multiples(range(1, 9)), (n // 8, *(1,) * len(multiples([1])[0].shape)))
+    )
     polls = []
 
-    def stop_at_the_third():
+    def stop_at_the_second():
         polls.append(1)
-        return len(polls) == 3
+        return len(polls) == 2
 
     with pytest.raises(Interrupted):
-        backend.msm(bases, limbs_from_ints([2**250] * 29, 4), should_stop=stop_at_the_third)
-    assert len(polls) == 3
+        backend.msm(bases, limbs_from_ints([2**250 + k for k in range(n)], 4), should_stop=stop_at_the_second)
+    assert len(polls) == 2
 
 
 @pytest.mark.parametrize(
@@ -132,3 +144,25 @@ def test_wider_windows_for_more_points():
     widths = [best_window(1 << k, 255) for k in range(0, 20, 2)]
     assert widths == sorted(widths)
     assert widths[0] < widths[-1]
+
+
+@pytest.mark.parametrize("max_tables", [1, 2, 3, 7, 100])
+@pytest.mark.parametrize("n", [0, 1, 100, 5000, 1 << 16, 1 << 20])
+def test_every_window_has_a_table_and_a_bucket_set(n, max_tables):
+    plan = plan_msm(n, 255, max_tables)
+    assert plan.tables <= max_tables
+    assert plan.tables * plan.sets >= plan.windows
+    assert (plan.tables - 1) * plan.sets < plan.windows  # no table without a window
+    for threads in (1, 2, 5):
+        tasks = plan.tasks(n, threads)
+        assert tasks.slices >= 1
+        assert 1 <= tasks.sets_each <= plan.sets
+
+
+def test_more_tables_never_cost_more():
+    def additions(plan, n):
+        return plan.windows * n + plan.sets * plan.buckets
+
+    for n in (100, 4000, 1 << 16):
+        costs = [additions(plan_msm(n, 255, tables), n) for tables in (1, 4, 100)]
+        assert costs == sorted(costs, reverse=True)

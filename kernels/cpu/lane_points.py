@@ -1,0 +1,154 @@
+"""Operations on points in lanes: what a multi-scalar multiplication does to eight pairs of points at a time."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from llvmlite import ir
+
+from kernels.cpu.lane_field import LANES, LaneField, limb_count
+from kernels.cpu.lane_rows import RowLayout
+from kernels.cpu.operation import QuadraticRing, operation
+from kernels.curves import Curve, Group
+from kernels.formulas import weierstrass
+
+
+@dataclass(frozen=True)
+class LanePointSpec:
+    """Coordinates of eight points of a group, in Fp or Fp2; see :class:`kernels.cpu.operation.Spec`."""
+
+    curve: Curve
+    degree: Literal[1, 2]
+    native: bool
+
+    @property
+    def name(self) -> str:
+        """Part of the symbols of its operations."""
+        return f"{self.curve.fp.name}.{self.degree}.lanes{'' if self.native else '.emulated'}"
+
+    @property
+    def words(self) -> int:
+        """64-bit words of eight coordinates."""
+        return self.degree * limb_count(self.curve.fp) * LANES
+
+    def emit(self, builder: ir.IRBuilder) -> Any:
+        """Bind the ring to a builder."""
+        base = LaneField(self.curve.fp, builder, native=self.native)
+        return base if self.degree == 1 else QuadraticRing(base)
+
+
+@dataclass(frozen=True)
+class LanePoints:
+    """Intrinsics over lane arrays. A point is two coordinates, a projective point three.
+
+    Attributes
+    ----------
+    difference
+        ``(dx, i, pair, j)``: x2 - x1 of a pair ((x1, y1), (x2, y2)).
+    add
+        ``(sum, i, pair, j, inverse, k)``: the sum of a pair, with 1 / (x2 - x1).
+    any_difference, add_any
+        The same for any pair: equal points, opposite points, infinity.
+    step
+        ``(sums, i, sums, i, bucket, j)``: of (T, S): T += bucket, then S += T; the bucket may be infinity.
+    multiply
+        ``(out, i, a, j, b, k)``: product of coordinates.
+    """
+
+    spec: LanePointSpec
+    layout: RowLayout
+    gather_x: Any
+    gather_y: Any
+    scatter: Any
+    prefetch: Any
+    difference: Any
+    add: Any
+    any_difference: Any
+    add_any: Any
+    step: Any
+    multiply: Any
+
+
+@functools.cache
+def lane_points(curve: Curve, group: Group, native: bool) -> LanePoints:
+    """Make the intrinsics of a group."""
+    spec = LanePointSpec(curve, 1 if group == "g1" else 2, native)
+    layout = RowLayout(spec, curve.fp.limbs, spec.degree)
+
+    def step(ring: Any, sums: tuple[Any, ...], bucket: tuple[Any, Any]) -> tuple[Any, ...]:
+        times_b3 = multiplier(ring, curve, group)
+        running, total = sums[:3], sums[3:]
+        added = weierstrass.add_complete_mixed(running, bucket, times_b3)
+        empty = _is_infinity(ring, bucket)
+        running = tuple(ring.select(empty, old, new) for old, new in zip(running, added, strict=True))
+        return *running, *weierstrass.add_complete(running, total, times_b3)
+
+    return LanePoints(
+        spec=spec,
+        layout=layout,
+        gather_x=layout.gather(y=False),
+        gather_y=layout.gather(y=True),
+        scatter=layout.scatter(),
+        prefetch=layout.prefetch(),
+        difference=operation(spec, lambda pair: pair[2] - pair[0], (4,), 1),
+        add=operation(spec, lambda pair, inverse: weierstrass.add_affine(pair[:2], pair[2:], inverse), (4, 1), 2),
+        any_difference=operation(spec, _any_difference, (4,), 1, with_ring=True),
+        add_any=operation(spec, _add_any, (4, 1), 2, with_ring=True),
+        step=operation(spec, step, (6, 2), 6, with_ring=True),
+        multiply=operation(spec, lambda a, b: a * b, (1, 1), 1),
+    )
+
+
+def multiplier(ring: Any, curve: Curve, group: Group) -> Callable[[Any], Any]:
+    """Return the product by 3b, by doublings where b is small."""
+    if group == "g1":
+        return lambda a: _times_small(a, 3 * curve.b)
+    if curve.twist == "M" and curve.xi == (1, 1):
+        return lambda a: _times_small(type(a)(a.c0 - a.c1, a.c0 + a.c1), 3 * curve.b)
+    c0, c1 = curve.g2_b
+    b3 = ring.constant((3 * c0, 3 * c1))
+    return lambda a: a * b3
+
+
+def _times_small(a: Any, factor: int) -> Any:
+    """Product by a small integer, by doubling and adding."""
+    result = a
+    for bit in f"{factor:b}"[1:]:
+        result = result.double()
+        if bit == "1":
+            result = result + a
+    return result
+
+
+def _is_infinity(ring: Any, point: tuple[Any, Any]) -> ir.Value:
+    return ring.builder.and_(ring.is_exactly_zero(point[0]), ring.is_exactly_zero(point[1]))
+
+
+def _any_difference(ring: Any, pair: tuple[Any, Any, Any, Any]) -> Any:
+    """Denominator of the slope: x2 - x1, or 2 y for equal points, or one where the sum needs none."""
+    x1, y1, x2, y2 = pair
+    same_x, same_y = ring.is_zero(x2 - x1), ring.is_zero(y2 - y1)
+    infinite = ring.builder.or_(_is_infinity(ring, pair[:2]), _is_infinity(ring, pair[2:]))
+    vertical = ring.select(same_y, y1.double(), ring.one())
+    return ring.select(infinite, ring.one(), ring.select(same_x, vertical, x2 - x1))
+
+
+def _add_any(ring: Any, pair: tuple[Any, Any, Any, Any], inverse: Any) -> tuple[Any, Any]:
+    """Sum of any two affine points, with the inverse of :func:`_any_difference`."""
+    x1, y1, x2, y2 = pair
+    b = ring.builder
+    same_x, same_y = ring.is_zero(x2 - x1), ring.is_zero(y2 - y1)
+    first, second = _is_infinity(ring, pair[:2]), _is_infinity(ring, pair[2:])
+    square = x1.square()
+    slope = ring.select(same_x, square.double() + square, y2 - y1) * inverse
+    total = weierstrass.chord((x1, y1), x2, slope)
+    opposite = b.and_(same_x, b.not_(same_y))
+    result = []
+    for value, a, c in zip(total, pair[:2], pair[2:], strict=True):
+        value = ring.select(opposite, ring.zero(), value)  # noqa: PLW2901 - narrowed case by case
+        value = ring.select(second, a, value)  # noqa: PLW2901
+        result.append(ring.select(first, c, value))
+    return result[0], result[1]

@@ -1,0 +1,88 @@
+"""Lane arithmetic against Python integers, with the instructions and with their definition."""
+
+import random
+from itertools import product
+
+import numpy as np
+import pytest
+from llvmlite import ir
+
+from kernels import BLS12_381, BN254
+from kernels.cpu.compilation import U64, U64_OUT, KernelSet
+from kernels.cpu.features import has_ifma
+from kernels.cpu.lane_field import LANES, MASK, RADIX, WORD, LaneElement, LaneField, LaneSpec, limb_count
+from kernels.cpu.operation import operation
+
+FIELDS = [BLS12_381.fp, BLS12_381.fr, BN254.fp, BN254.fr]
+
+
+@pytest.fixture(params=["emulated", "native"])
+def native(request):
+    if request.param == "native" and not has_ifma():
+        pytest.skip("this CPU has no IFMA")
+    return request.param == "native"
+
+
+def to_lanes(field, values):
+    """``uint64[n / 8, limbs, 8]`` of raw values."""
+    out = np.zeros((len(values) // LANES, limb_count(field), LANES), np.uint64)
+    for at, value in enumerate(values):
+        for j in range(out.shape[1]):
+            out[at // LANES, j, at % LANES] = (value >> (RADIX * j)) & MASK
+    return out
+
+
+def from_lanes(lanes):
+    return [
+        sum(int(block[j, lane]) << (RADIX * j) for j in range(block.shape[0]))
+        for block in lanes
+        for lane in range(LANES)
+    ]
+
+
+def long_formula(a, b):
+    """Mixes unreduced sums and differences so that the limits have to act."""
+    c = a + b + a.double() + b.double()
+    d = (-a - b) * c - (a - b).square()
+    return (c * c - d) * (a + d) - c.double(), d - c - a - b, -(a * b)
+
+
+@pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.name)
+def test_formulas_equal_integer_arithmetic_on_edge_operands(field, native):
+    p = field.modulus
+    unit = pow(1 << (RADIX * limb_count(field)), -1, p)  # a raw value v stands for v / R
+    formula = operation(LaneSpec(field, native), long_formula, (1, 1), 3)
+    limbs = limb_count(field)
+    kernels = KernelSet(f"test.{field.name}.lanes.{native}")
+
+    @kernels.kernel(U64, U64, U64_OUT)
+    def run(left, right, out):
+        for i in range(len(left) // (limbs * 8)):
+            formula(out, i, left, i, right, i)
+
+    seeded = random.Random(8)
+    edges = [0, 1, p - 1, p, p + 1, 2 * p - 1, MASK, MASK << RADIX, *(seeded.randrange(2 * p) for _ in range(4))]
+    pairs = list(product(edges, repeat=2))
+    left, right = (to_lanes(field, [pair[side] for pair in pairs]) for side in (0, 1))
+    out = np.empty((len(pairs) // LANES, 3, limbs, LANES), np.uint64)
+    run(left.reshape(-1), right.reshape(-1), out.reshape(-1))
+
+    def times(x, y):
+        return x * y * unit % p
+
+    for place in range(3):
+        for got, (a, b) in zip(from_lanes(out[:, place]), pairs, strict=True):
+            c = 3 * (a + b)
+            d = times(-a - b, c) - times(a - b, a - b)
+            wanted = (times(times(c, c) - d, a + d) - 2 * c, d - c - a - b, -times(a, b))[place]
+            assert got % p == wanted % p
+            assert got < 2 * p
+
+
+def test_values_and_limbs_without_room_are_refused_while_building():
+    function = ir.Function(ir.Module(), ir.FunctionType(ir.VoidType(), []), "f")
+    ring = LaneField(BN254.fr, ir.IRBuilder(function.append_basic_block()), native=False)
+    with pytest.raises(OverflowError, match="no room"):
+        LaneElement(ring, [WORD(0)] * ring.limbs, ring.R + 1, 1)
+    with pytest.raises(OverflowError, match="terms"):
+        LaneElement(ring, [WORD(0)] * ring.limbs, ring.modulus, 1 << 11)
