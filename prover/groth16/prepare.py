@@ -70,12 +70,19 @@ def prepare(pk: ProvingKey, backend: Backend) -> PreparedKey:
     return _prepared.get((pk.key_id, backend.name), lambda: _prepare(pk, backend))
 
 
+TABLE_BYTES = 256 << 20
+"""Memory for multiples of one key's points. A RingCT key of depth 3 uses 40 MiB of it; see the backend's load_bases."""
+
+
 def _prepare(pk: ProvingKey, backend: Backend) -> PreparedKey:
+    key_bytes = sum(q.nbytes for q in (pk.a_query, pk.b_g1_query, pk.b_g2_query, pk.l_query, pk.h_query))
+
     def query(group: Group, points: Limbs, *singles: Limbs) -> Query:
         # Zero columns are common in B: their points are infinity and contribute nothing.
         columns = np.flatnonzero(~is_infinity(points))
-        bases = backend.load_bases(pk.curve, group, np.concatenate([points[columns], np.stack(singles)]))
-        return Query(bases, columns)
+        kept = np.concatenate([points[columns], np.stack(singles)])
+        share = TABLE_BYTES * kept.nbytes // (key_bytes + kept.nbytes)  # a query's tables in proportion to its points
+        return Query(backend.load_bases(pk.curve, group, kept, share), columns)
 
     return PreparedKey(
         a=query("g1", pk.a_query, pk.alpha_g1, pk.delta_g1),
