@@ -22,7 +22,6 @@ from kernels.cpu.scratch import borrow_scratch
 from kernels.curves import Curve, Group
 from kernels.operands import check_points, check_scalars
 
-
 LANES_PAY_FROM = 48
 """Points from which lanes beat one lane without tables; with tables they always do."""
 
