@@ -24,15 +24,16 @@ import numpy as np
 from numba import types
 
 from kernels.cpu.compilation import I32, I64, I64_OUT, U32, U32_OUT, U64, U64_OUT, KernelSet, copy_words
+from kernels.cpu.inversion import inversion
 from kernels.cpu.lane_field import LANES, MASK, RADIX, limb_count
 from kernels.cpu.lane_points import lane_points
 from kernels.cpu.operation import operation
-from kernels.cpu.points import inversion, point_functions
+from kernels.cpu.points import point_functions
 from kernels.curves import Curve, Group
 from kernels.encoding import limbs_from_ints
 from kernels.formulas import weierstrass
 
-CHUNK = 512  # vectors of eight additions that share an inversion
+CHUNK = 256  # vectors of eight additions that share an inversion
 PREFETCH_VECTORS = 4  # additions of 4 vectors take about as long as memory does
 INT = types.int64
 ZERO_ROW = np.uint32(2)  # row 0 of the workspace, always infinity

@@ -25,8 +25,8 @@ from numba import types
 
 from kernels.cpu.called_ring import CalledSpec
 from kernels.cpu.compilation import U64, KernelSet, copy_words
+from kernels.cpu.inversion import inversion
 from kernels.cpu.operation import RingSpec, operation
-from kernels.cpu.points import inversion
 from kernels.curves import Curve, Fp2
 from kernels.encoding import Limbs, montgomery_from_ints
 from kernels.endomorphisms import fp2_power, signed_digits, twist_factors

@@ -8,7 +8,6 @@ infinity on either side, equal points, opposite points.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +15,7 @@ import numpy as np
 
 from kernels.cpu.called_ring import CalledSpec
 from kernels.cpu.compilation import KernelSet, copy_words
+from kernels.cpu.inversion import inversion
 from kernels.cpu.operation import RingSpec, operation, predicate
 from kernels.curves import Curve, Group
 from kernels.formulas import weierstrass
@@ -54,45 +54,6 @@ class PointFunctions:
 def ring_spec(curve: Curve, group: Group) -> RingSpec:
     """Ring of a group's coordinates. Products are calls: 5 % slower than in place, compiled in a fifth of the time."""
     return RingSpec(curve.fp, 1 if group == "g1" else 2, inline=False)
-
-
-def inversion(kernels: KernelSet, spec: RingSpec) -> Callable[..., None]:
-    """Numba function ``invert(out, i, a, j)`` by Fermat's theorem; zero stays zero. Costs about 570 products."""
-    base = RingSpec(spec.field, inline=False)
-    multiply = operation(base, lambda a, b: a * b, (1, 1), 1)
-    square = operation(base, lambda a: a.square(), (1,), 1)
-    exponent = spec.field.modulus - 2
-    bits = np.array([int(bit) for bit in f"{exponent:b}"[1:]], dtype=np.uint8)
-    words = base.words
-
-    @kernels.inner
-    def invert(out: Any, i: int, a: Any, j: int) -> None:
-        power = np.empty(2 * words, np.uint64)  # the running power, then the base
-        copy_words(power, 0, a, j * words, words)
-        copy_words(power, words, a, j * words, words)
-        for bit in bits:
-            square(power, 0, power, 0)
-            if bit:
-                multiply(power, 0, power, 0, power, 1)
-        copy_words(out, i * words, power, 0, words)
-
-    if spec.degree == 1:
-        return invert
-    norm = operation(spec, lambda a: _pad(a.c0.square() + a.c1.square(), a), (1,), 1)
-    scale = operation(spec, lambda a, b: a.conjugate().scale(b.c0), (1, 1), 1)
-
-    @kernels.inner
-    def invert_quadratic(out: Any, i: int, a: Any, j: int) -> None:
-        n = np.empty(2 * words, np.uint64)
-        norm(n, 0, a, j)
-        invert(n, 0, n, 0)
-        scale(out, i, a, j, n, 0)
-
-    return invert_quadratic
-
-
-def _pad(value: Any, like: Any) -> Any:
-    return type(like)(value, value - value)
 
 
 @functools.cache
