@@ -22,7 +22,7 @@ class SeededRandomness:
 
 @pytest.fixture(scope="session")
 def backend():
-    return get_backend("portable")
+    return get_backend()
 
 
 @pytest.fixture(scope="session", params=["bls12_381", "bn254"])
