@@ -39,16 +39,17 @@ class CalledSpec:
 
     def emit(self, builder: ir.IRBuilder) -> CalledRing:
         """Bind the ring to a builder."""
-        return CalledRing(self.curve, self.degree, builder)
+        inner = RingSpec(self.curve.fp, self.degree, inline=self.degree == 1)
+        return CalledRing(inner, TIMES_XI[self.curve.xi], builder)
 
 
 class CalledRing:
     """Allocates elements on the stack and calls their operations."""
 
-    def __init__(self, curve: Curve, degree: Literal[1, 2], builder: ir.IRBuilder) -> None:
-        self.spec = RingSpec(curve.fp, degree, inline=degree == 1)
-        self.words = self.spec.words
-        self.times_xi = TIMES_XI[curve.xi]
+    def __init__(self, spec: Any, times_xi: Any, builder: ir.IRBuilder) -> None:
+        self.spec = spec
+        self.words = spec.words
+        self.times_xi = times_xi
         self.builder = builder
 
     def load(self, pointer: ir.Value) -> CalledElement:
@@ -71,13 +72,13 @@ class CalledRing:
         with self.builder.goto_entry_block():
             result = self.builder.alloca(WORD, self.words)
         emit = compute(self.spec, formula, [1] * len(operands), 1, with_ring=False)
-        call(self.spec, formula, emit, self.builder, [result, *(operand.pointer for operand in operands)])
+        call(self.spec.name, formula, emit, self.builder, [result, *(operand.pointer for operand in operands)])
         return CalledElement(self, result)
 
 
 @dataclass(frozen=True)
 class CalledElement:
-    """A canonical element of Fp2 in memory."""
+    """An element in memory."""
 
     ring: CalledRing
     pointer: ir.Value

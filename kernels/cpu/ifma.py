@@ -14,13 +14,15 @@ from kernels.cpu.coordinate_scaling import coordinate_scaling
 from kernels.cpu.features import has_ifma
 from kernels.cpu.lane_field import LANES, RADIX, limb_count
 from kernels.cpu.lane_msm import lane_msm_kernels
+from kernels.cpu.lane_pairing import PAIRS_PAY_FROM, miller_values
 from kernels.cpu.lane_rows import MAX_ROWS
 from kernels.cpu.msm import msm_kernels
 from kernels.cpu.msm_plan import MsmPlan, plan_msm
+from kernels.cpu.pairing import pairing_kernels
 from kernels.cpu.portable import PortableBackend
 from kernels.cpu.scratch import borrow_scratch
 from kernels.curves import Curve, Group
-from kernels.operands import check_points, check_scalars
+from kernels.operands import check_pairs, check_points, check_scalars
 
 LANES_PAY_FROM = 48
 """Points from which lanes beat one lane without tables; with tables they always do."""
@@ -161,6 +163,14 @@ class IfmaBackend(PortableBackend):
         result = np.empty(curve.point_shape(group), np.uint64)
         shared.combine(sums[0].reshape(-1), plan.sets, plan.window_bits, result.reshape(-1))
         return result
+
+    def pairing_product_is_one(self, curve: Curve, g1_points: Array, g2_points: Array) -> bool:
+        """Whether the product of e(P_i, Q_i) is one."""
+        g1_points, g2_points = check_pairs(curve, g1_points, g2_points)
+        if len(g1_points) < PAIRS_PAY_FROM:
+            return super().pairing_product_is_one(curve, g1_points, g2_points)
+        values = miller_values(curve, self._native, g1_points, g2_points)
+        return bool(pairing_kernels(curve).exponentiates_to_one(values.reshape(-1), len(values)))
 
 
 def workspace_rows(entries: int) -> int:

@@ -81,8 +81,12 @@ class LaneField:
 
     def store(self, element: LaneElement, pointer: ir.Value) -> None:
         """Write eight elements, reduced below 2p."""
+        self.store_limbs(element.reduced(self.memory_limit).normal(), pointer)
+
+    def store_limbs(self, limbs: Sequence[ir.Value], pointer: ir.Value) -> None:
+        """Write limbs as they are."""
         vectors = self.builder.bitcast(pointer, VECTOR.as_pointer())
-        for j, limb in enumerate(element.reduced(self.memory_limit).normal()):
+        for j, limb in enumerate(limbs):
             store = self.builder.store(limb, self.builder.gep(vectors, [WORD(j)]))
             store.align = 8
 

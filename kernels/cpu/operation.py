@@ -133,18 +133,20 @@ def compute(
 
 
 def call(
-    spec: Spec,
+    prefix: str,
     formula: Callable[..., Any],
     emit: Callable[..., Any],
     builder: ir.IRBuilder,
     pointers: Sequence[ir.Value],
+    variant: str = "",
 ) -> None:
     """Call the function of a formula, defined in the module at its first use.
 
     However often the operation is used, there is one copy: kernels stay small and compile fast. Its name says all
-    that its code depends on, so copies in several modules are one and the linker may keep any of them.
+    that its code depends on (``prefix`` names the ring, ``variant`` what else there is), so copies in several modules
+    are one and the linker may keep any of them.
     """
-    name = f"{spec.name}.{formula.__module__}.{formula.__qualname__}"
+    name = f"{prefix}.{formula.__module__}.{formula.__qualname__}{variant}"
     function = builder.module.globals.get(name)
     if function is None:
         kind = ir.FunctionType(ir.VoidType(), [pointer.type for pointer in pointers])
@@ -171,7 +173,7 @@ def _implementation(
             for n, e in enumerate(elements)
         ]
         if outline:
-            call(spec, formula, emit, builder, pointers)
+            call(spec.name, formula, emit, builder, pointers)
             return context.get_dummy_value()
         result = emit(builder, pointers)
         return context.get_dummy_value() if result is None else result

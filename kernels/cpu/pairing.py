@@ -24,7 +24,7 @@ import numpy as np
 from numba import types
 
 from kernels.cpu.called_ring import CalledSpec
-from kernels.cpu.compilation import U64, KernelSet, copy_words
+from kernels.cpu.compilation import U64, U64_OUT, KernelSet, copy_words
 from kernels.cpu.inversion import inversion
 from kernels.cpu.operation import RingSpec, operation
 from kernels.curves import Curve, Fp2
@@ -56,9 +56,18 @@ def loop_digits(curve: Curve) -> list[int]:
 
 @dataclass(frozen=True)
 class PairingKernels:
-    """``product_is_one(g1, g2, n)`` over flat affine points, Montgomery form."""
+    """Kernels over flat arrays in Montgomery form.
 
-    product_is_one: Callable[[Any, Any, int], bool]
+    Attributes
+    ----------
+    miller_value
+        ``(g1, g2, n, out)``: the product of the Miller functions of affine pairs, in Fp12.
+    exponentiates_to_one
+        ``(values, n)``: whether the final exponentiation takes the product of elements of Fp12 to one.
+    """
+
+    miller_value: Callable[[Any, Any, int, Any], None]
+    exponentiates_to_one: Callable[[Any, int], bool]
 
 
 @functools.cache
@@ -245,16 +254,21 @@ def pairing_kernels(curve: Curve) -> PairingKernels:
             add_step(steps, k, steps, 2 * k, p_points, k, moved, 0)
             by_line(f, 0, f, 0, steps, 2 * k + 1)
 
-    @kernels.kernel(U64, U64, types.int64, returns=types.boolean)
-    def product_is_one(g1: Any, g2: Any, n: int) -> bool:
+    @kernels.kernel(U64, U64, types.int64, U64_OUT)
+    def miller_value(g1: Any, g2: Any, n: int, out: Any) -> None:
         p_points = np.zeros(2 * words * max(n, 1), np.uint64)
         q_points = np.empty(4 * words * max(n, 1), np.uint64)
         count = gather(g1, g2, n, p_points, q_points)
+        set_one(out)
+        if count:
+            miller_loop(out, p_points, q_points, count)
+
+    @kernels.kernel(U64, types.int64, returns=types.boolean)
+    def exponentiates_to_one(values: Any, n: int) -> bool:
         f = np.empty(6 * words, np.uint64)
         set_one(f)
-        if count == 0:
-            return True
-        miller_loop(f, p_points, q_points, count)
+        for k in range(n):
+            multiply(f, 0, f, 0, values, k)
         easy_part(f)
         if is_bls:
             hard_part_bls12(f)
@@ -267,7 +281,7 @@ def pairing_kernels(curve: Curve) -> PairingKernels:
             same = same and f[w] == expected[w]
         return same
 
-    return PairingKernels(product_is_one)
+    return PairingKernels(miller_value, exponentiates_to_one)
 
 
 def _negate(a: Any) -> Any:

@@ -132,8 +132,10 @@ class PortableBackend:
     def pairing_product_is_one(self, curve: Curve, g1_points: Array, g2_points: Array) -> bool:
         """Whether the product of e(P_i, Q_i) is one."""
         g1_points, g2_points = check_pairs(curve, g1_points, g2_points)
-        product_is_one = pairing_kernels(curve).product_is_one
-        return bool(product_is_one(g1_points.reshape(-1), g2_points.reshape(-1), len(g1_points)))
+        kernels = pairing_kernels(curve)
+        value = np.empty(12 * curve.fp.limbs, np.uint64)
+        kernels.miller_value(g1_points.reshape(-1), g2_points.reshape(-1), len(g1_points), value)
+        return bool(kernels.exponentiates_to_one(value, 1))
 
 
 class _Domain:
