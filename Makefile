@@ -4,8 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+BENCH_READY := $(VENV)/.bench-ready
 
-.PHONY: help demo test lint format lock bench clean
+.PHONY: help demo test lint format lock bench bench-full clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,8 +26,11 @@ format: $(READY) ## apply the house style
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: $(READY) ## time the kernels against their peers
-	$(BIN)/python benchmarks/kernel_times.py
+bench: $(BENCH_READY) ## measure kernels and proofs beside their peers, in some minutes: build/benchmarks/report.md
+	$(BIN)/python -m benchmarks --scope normal
+
+bench-full: $(BENCH_READY) ## the same at more and larger sizes, in an hour or more
+	$(BIN)/python -m benchmarks --scope full
 
 lock: $(READY) ## resolve the dependencies again: names, versions and hashes for every supported Python
 	$(BIN)/python -m uv --version >/dev/null 2>&1 || $(BIN)/pip install -q uv
@@ -43,3 +47,7 @@ $(READY): pyproject.toml requirements.lock
 	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(READY)
+
+$(BENCH_READY): $(READY)
+	$(BIN)/pip install -q --disable-pip-version-check --no-build-isolation -e '.[bench]'
+	@touch $(BENCH_READY)
