@@ -34,7 +34,7 @@ class Report:
     skipped: dict[str, str]
 
     def write(self, path: Path) -> None:
-        """Write the report and, for other tools, the ratios and goals that follow from it."""
+        """Write the report, and for other tools the goals that follow from it."""
         content = asdict(self) | {
             "goals": [asdict(goal) | {"reached": goal.reached} for goal in goals(self.results, self.memory)]
         }
@@ -98,7 +98,11 @@ def _phases(results: Sequence[Result]) -> str:
     if not cases:
         return ""
     names = list(cases[0].phases)
-    rows = [(f"{case.family} {power(case.size)}", *(readable(case.phases[name]) for name in names)) for case in cases]
+    rows = []
+    for case in cases:
+        total = sum(case.phases.values())
+        shares = (f"{readable(case.phases[name])} ({case.phases[name] / total:.0%})" for name in names)
+        rows.append((f"{case.family} {power(case.size)}", *shares))
     return "### Where a proof's time goes (one thread, medians)\n\n" + _table(("proof", *names), rows)
 
 
