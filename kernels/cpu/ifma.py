@@ -14,6 +14,7 @@ from kernels.cpu.coordinate_scaling import coordinate_scaling
 from kernels.cpu.features import has_ifma
 from kernels.cpu.lane_field import LANES, RADIX, limb_count
 from kernels.cpu.lane_msm import lane_msm_kernels
+from kernels.cpu.lane_ntt import lane_ntt
 from kernels.cpu.lane_pairing import PAIRS_PAY_FROM, miller_values
 from kernels.cpu.lane_rows import MAX_ROWS
 from kernels.cpu.msm import msm_kernels
@@ -21,8 +22,9 @@ from kernels.cpu.msm_plan import MsmPlan, plan_msm
 from kernels.cpu.pairing import pairing_kernels
 from kernels.cpu.portable import PortableBackend
 from kernels.cpu.scratch import borrow_scratch
+from kernels.cpu.transform_plan import SMALLEST
 from kernels.curves import Curve, Group
-from kernels.operands import check_pairs, check_points, check_scalars
+from kernels.operands import check_domain, check_pairs, check_points, check_scalars
 
 LANES_PAY_FROM = 48
 """Points from which lanes beat one lane without tables; with tables they always do."""
@@ -163,6 +165,15 @@ class IfmaBackend(PortableBackend):
         result = np.empty(curve.point_shape(group), np.uint64)
         shared.combine(sums[0].reshape(-1), plan.sets, plan.window_bits, result.reshape(-1))
         return result
+
+    def ntt(
+        self, curve: Curve, values: Array, inverse: bool = False, coset: int | None = None, threads: int = 1
+    ) -> Array:
+        """Evaluate on, or with ``inverse`` interpolate from, the 2^k-th roots of unity (times ``coset``)."""
+        values, log2_size = check_domain(curve, values, coset)
+        if log2_size < SMALLEST:
+            return super().ntt(curve, values, inverse, coset, threads)
+        return lane_ntt(curve, values, inverse, coset, threads, native=self._native)
 
     def pairing_product_is_one(self, curve: Curve, g1_points: Array, g2_points: Array) -> bool:
         """Whether the product of e(P_i, Q_i) is one."""

@@ -25,20 +25,24 @@ MAX_ROWS = 1 << 30  # an entry has 30 bits for the index
 
 
 def transpose(builder: ir.IRBuilder, rows: Sequence[ir.Value]) -> list[ir.Value]:
-    """Transpose eight vectors of eight words in three rounds of shuffles."""
+    """Transpose eight vectors of eight words in three rounds of shuffles.
+
+    Of four vectors, each half is transposed by itself, in two rounds.
+    """
 
     def shuffle(x: ir.Value, y: ir.Value, places: list[int]) -> ir.Value:
         return builder.shuffle_vector(x, y, ir.Constant(ir.VectorType(INDEX, LANES), places))
 
-    values = list(rows)
-    for half in (1, 2, 4):
+    values, half = list(rows), 1
+    while half < len(values):
         # Exchange blocks of ``half`` words between vectors ``half`` apart.
-        low = [i for i in range(LANES) if not i & half]
+        low = [i for i in range(len(values)) if not i & half]
         first = [i if not i & half else (i ^ half) + LANES for i in range(LANES)]
         second = [i | half if not i & half else i + LANES for i in range(LANES)]
         for i in low:
             x, y = values[i], values[i | half]
             values[i], values[i | half] = shuffle(x, y, first), shuffle(x, y, second)
+        half *= 2
     return values
 
 

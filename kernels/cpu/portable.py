@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +13,7 @@ from kernels.cpu import msm as msm_algorithm
 from kernels.cpu.pairing import pairing_kernels
 from kernels.cpu.point_checks import point_checks
 from kernels.cpu.scalars import ScalarKernels, scalar_kernels
+from kernels.cpu.threads import for_each
 from kernels.curves import Curve, Group, PrimeField
 from kernels.encoding import montgomery_from_ints
 from kernels.operands import check_columns, check_domain, check_elements, check_pairs, check_points, check_scalars
@@ -79,7 +78,7 @@ class PortableBackend:
             if domain.after is not None:
                 kernels.multiply(flat, domain.after, n, domain.after_step, flat)
 
-        _for_each(run, list(out.reshape(-1, n, 4)), threads)
+        for_each(run, list(out.reshape(-1, n, 4)), threads)
         return out
 
     def multiply(self, curve: Curve, left: Array, right: Array) -> Array:
@@ -126,7 +125,7 @@ class PortableBackend:
             for number in range(len(flat_in))
             for first in range(0, matrix.rows, rows)
         ]
-        _for_each(run, jobs, threads)
+        for_each(run, jobs, threads)
         return out
 
     def pairing_product_is_one(self, curve: Curve, g1_points: Array, g2_points: Array) -> bool:
@@ -187,12 +186,3 @@ def _pointwise(kernel: Callable[..., None], left: Array, right: Array) -> Array:
     out = np.empty(left.shape, np.uint64)
     kernel(left.reshape(-1), right.reshape(-1), left.size // 4, 0 if single else 1, out.reshape(-1))
     return out
-
-
-def _for_each(run: Callable[[Any], None], jobs: list[Any], threads: int) -> None:
-    if threads == 1 or len(jobs) == 1:
-        for job in jobs:
-            run(job)
-        return
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(run, jobs))

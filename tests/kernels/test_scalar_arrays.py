@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from kernels import SparseMatrix, ints_from_limbs, limbs_from_ints, montgomery_from_ints
+from kernels import SparseMatrix, get_backend, ints_from_limbs, limbs_from_ints, montgomery_from_ints
+from kernels.cpu.features import has_ifma
+from kernels.reference import ReferenceBackend
+
+
+@pytest.fixture(params=["portable", "ifma", "reference"])
+def backend(request):
+    if request.param == "ifma" and not has_ifma():
+        pytest.skip("this CPU has no IFMA; the lane code is tested by emulation in tests/kernels/cpu")
+    return ReferenceBackend() if request.param == "reference" else get_backend(request.param)
 
 
 def evaluate(coefficients, x, r):
