@@ -88,11 +88,11 @@ def _msm_case(operands: MsmOperands, backend: Backend, portable_up_to: int) -> C
 
 
 def _big_endian(curve: Curve, operands: MsmOperands, point: Array) -> bytes:
-    """Coordinates as arkworks writes them: x, y, of Fp2 the higher coefficient first."""
+    """Coordinates as arkworks writes them: x, y, of Fp2 the lower coefficient first."""
     (affine,) = points_to_ints(curve, operands.group, point[np.newaxis])
     if affine is None:
         raise AssertionError("a random MSM is not infinity")
-    values = [value for c in affine for value in (reversed(c) if isinstance(c, tuple) else (c,))]
+    values = [value for c in affine for value in (c if isinstance(c, tuple) else (c,))]
     return b"".join(value.to_bytes(8 * curve.fp.limbs, "big") for value in values)
 
 
