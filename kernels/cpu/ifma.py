@@ -17,6 +17,7 @@ from kernels.cpu.lane_msm import lane_msm_kernels
 from kernels.cpu.lane_ntt import lane_ntt
 from kernels.cpu.lane_pairing import PAIRS_PAY_FROM, miller_values
 from kernels.cpu.lane_rows import MAX_ROWS
+from kernels.cpu.lane_sparse import lane_sparse_product
 from kernels.cpu.msm import msm_kernels
 from kernels.cpu.msm_plan import MsmPlan, plan_msm
 from kernels.cpu.pairing import pairing_kernels
@@ -174,6 +175,9 @@ class IfmaBackend(PortableBackend):
         if log2_size < SMALLEST:
             return super().ntt(curve, values, inverse, coset, threads)
         return lane_ntt(curve, values, inverse, coset, threads, native=self._native)
+
+    def _sparse_kernel(self, curve: Curve) -> Callable[..., None]:
+        return lane_sparse_product(curve, self._native)
 
     def pairing_product_is_one(self, curve: Curve, g1_points: Array, g2_points: Array) -> bool:
         """Whether the product of e(P_i, Q_i) is one."""

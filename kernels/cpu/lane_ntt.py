@@ -14,16 +14,19 @@ from kernels.cpu.threads import for_each
 from kernels.cpu.transform_plan import transform_plan
 from kernels.curves import Curve
 
+SLICES_PAY_FROM = 1 << 15
+"""Elements from which half a transform takes longer than starting a thread for the other half."""
+
 
 def lane_ntt(curve: Curve, values: Array, inverse: bool, coset: int | None, threads: int, *, native: bool) -> Array:
     """Transform vectors of at least 2^6 elements; arguments and result as :meth:`kernels.backend.Backend.ntt`.
 
-    As many vectors as fill all threads are done one a thread; those left over are each cut into slices.
+    As many vectors as fill all threads are done one a thread; those left over, if large, are each cut into slices.
     """
     n = values.shape[-2]
     out = np.empty(values.shape, np.uint64)
     pairs = list(zip(values.reshape(-1, 4 * n), out.reshape(-1, 4 * n), strict=True))
-    whole = len(pairs) - len(pairs) % threads
+    whole = len(pairs) - (len(pairs) % threads if n >= SLICES_PAY_FROM else 0)
     columns, rows = _passes(curve, n.bit_length() - 1, inverse, coset, native)
 
     def run(pair: tuple[Array, Array]) -> None:

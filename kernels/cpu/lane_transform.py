@@ -29,13 +29,11 @@ from numba.extending import intrinsic
 
 from kernels.cpu.compilation import U64, U64_OUT, KernelSet
 from kernels.cpu.lane_field import LANES, WORD, LaneElement, LaneField, LaneSpec
-from kernels.cpu.lane_rows import INDEX, pack, transpose, unpack
-from kernels.cpu.operation import operation
+from kernels.cpu.lane_words import load_words, pointers_to, store_words
+from kernels.cpu.operation import call, operation
 from kernels.curves import Curve
 
-WORDS = 4  # 64-bit words of an element of either scalar field; 2p fits
 INT = types.int64
-HALF = ir.VectorType(WORD, WORDS)
 
 
 @dataclass(frozen=True)
@@ -153,7 +151,6 @@ def _butterfly(spec: LaneSpec, radix: int) -> Any:
     Of radix 4, it is two levels at once: pairs h apart turned by twiddle j, then pairs 2h apart by twiddles k, k + h.
     """
     formula = _cooley_tukey if radix == 2 else _cooley_tukey_twice
-    name = f"{spec.name}.butterfly.{radix}"
 
     def emit(builder: ir.IRBuilder, pointers: Sequence[ir.Value]) -> None:
         ring = spec.emit(builder)
@@ -172,17 +169,7 @@ def _butterfly(spec: LaneSpec, radix: int) -> Any:
             for array, several in ((buffer, places), (twiddles, turns))
             for place in several
         ]
-        function = builder.module.globals.get(name)
-        if function is None:
-            kind = ir.FunctionType(ir.VoidType(), [pointer.type for pointer in pointers])
-            function = ir.Function(builder.module, kind, name)
-            function.linkage = "linkonce_odr"
-            function.attributes.add("noinline")
-            function.attributes.add("nounwind")
-            body = ir.IRBuilder(function.append_basic_block("entry"))
-            emit(body, function.args)
-            body.ret_void()
-        builder.call(function, pointers)
+        call(spec.name, formula, emit, builder, pointers)
         return context.get_dummy_value()
 
     def butterfly(_context: Any, buffer: Any, _i: Any, _h: Any, twiddles: Any, _j: Any, _k: Any) -> Any:
@@ -220,15 +207,8 @@ def _load(spec: LaneSpec) -> Any:
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Sequence[Any]) -> ir.Value:
         ring = spec.emit(builder)
         buffer, values = (context.make_array(signature.args[n])(context, builder, arguments[n]).data for n in (0, 2))
-        halves = []
-        for lane in range(LANES):
-            place = builder.mul(builder.add(arguments[3], WORD(lane)), WORD(WORDS))
-            half = builder.load(builder.bitcast(builder.gep(values, [place]), HALF.as_pointer()))
-            half.align = 8
-            halves.append(half)
-        join = ir.Constant(ir.VectorType(INDEX, LANES), list(range(LANES)))
-        rows = [builder.shuffle_vector(halves[i], halves[i + WORDS], join) for i in range(WORDS)]
-        element = unpack(ring, transpose(builder, rows))
+        places = [builder.add(arguments[3], WORD(lane)) for lane in range(LANES)]
+        element = load_words(ring, pointers_to(builder, values, places))
         ring.store(element, builder.gep(buffer, [builder.mul(arguments[1], WORD(ring.words))]))
         return context.get_dummy_value()
 
@@ -246,15 +226,8 @@ def _store(spec: LaneSpec, *, canonical: bool) -> Any:
         values, buffer = (context.make_array(signature.args[n])(context, builder, arguments[n]).data for n in (0, 3))
         element = ring.load(builder.gep(buffer, [builder.mul(arguments[4], WORD(ring.words))]))
         element = element.canonical() if canonical else _below_2p(element)
-        rows = transpose(builder, pack(ring, element, WORDS))
-        for lane in range(LANES):
-            part = [lane // WORDS * WORDS + word for word in range(WORDS)]
-            half = builder.shuffle_vector(
-                rows[lane % WORDS], rows[lane % WORDS], ir.Constant(ir.VectorType(INDEX, WORDS), part)
-            )
-            place = builder.add(arguments[1], builder.mul(arguments[2], WORD(lane)))
-            start = builder.gep(values, [builder.mul(place, WORD(WORDS))])
-            builder.store(half, builder.bitcast(start, HALF.as_pointer())).align = 8
+        places = [builder.add(arguments[1], builder.mul(arguments[2], WORD(lane))) for lane in range(LANES)]
+        store_words(ring, element, pointers_to(builder, values, places))
         return context.get_dummy_value()
 
     def store(_context: Any, values: Any, _start: Any, _step: Any, buffer: Any, _i: Any) -> Any:

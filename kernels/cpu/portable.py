@@ -110,10 +110,10 @@ class PortableBackend:
         """Matrix times vector(s)."""
         vectors = check_columns(matrix, vectors)
         out = np.empty((*vectors.shape[:-2], matrix.rows, 4), np.uint64)
-        kernel = scalar_kernels(curve).sparse_product
+        kernel = self._sparse_kernel(curve)
         coefficients = matrix.coefficients.reshape(-1)
         flat_in = vectors.reshape(-1, vectors.shape[-2] * 4)
-        flat_out = out.reshape(-1, matrix.rows * 4)
+        flat_out = out.reshape(len(flat_in), matrix.rows * 4)
 
         def run(job: tuple[int, int, int]) -> None:
             number, first, last = job
@@ -127,6 +127,9 @@ class PortableBackend:
         ]
         for_each(run, jobs, threads)
         return out
+
+    def _sparse_kernel(self, curve: Curve) -> Callable[..., None]:
+        return scalar_kernels(curve).sparse_product
 
     def pairing_product_is_one(self, curve: Curve, g1_points: Array, g2_points: Array) -> bool:
         """Whether the product of e(P_i, Q_i) is one."""
