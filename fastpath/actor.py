@@ -41,6 +41,7 @@ ACTOR_NAME: Final = "fastpath"
 _LONGEST_POLL_S: Final = 60.0
 _HEALTH_EVERY_S: Final = 0.25
 _HEALTH_TIMEOUT_S: Final = 10.0
+_END_TIMEOUT_S: Final = 60.0
 _START_TIMEOUT_S: Final = 60.0
 _CONCURRENT_CALLS: Final = 10_000  # long polls each hold one
 
@@ -273,8 +274,12 @@ class FastPath:
             answer = asyncio.wrap_future(call.future())
             in_time, _ = await asyncio.wait({answer}, timeout=self._settings.call_timeout_s)
             if not in_time:
-                self._lose(dispatch, handle)  # and wait on: a result that comes before the end is still a result
+                self._mark_lost(dispatch)
                 ray.kill(handle, no_restart=False)
+                # Its health is asked only when the call has ended with the old process, which would answer for the
+                # new one and then take other jobs with it. A result that comes before the end is still a result.
+                await asyncio.wait({answer}, timeout=_END_TIMEOUT_S)
+                self._watch_for(dispatch.worker, handle)
             outcomes = [_outcome(item) for item in await answer]
         except RayTaskError as error:  # first: with an actor's death as its cause it is a RayActorError as well
             self._scheduler.call_failed(time.monotonic(), dispatch, _plain(error))
@@ -287,12 +292,18 @@ class FastPath:
         self._advance()
 
     def _lose(self, dispatch: Dispatch, handle: Any) -> None:  # noqa: ANN401 - duck-typed
+        self._mark_lost(dispatch)
+        self._watch_for(dispatch.worker, handle)
+
+    def _mark_lost(self, dispatch: Dispatch) -> None:
         _log.warning("worker %s was lost with %d jobs; they run again", dispatch.worker, len(dispatch.jobs))
         self._scheduler.worker_lost(time.monotonic(), dispatch)
         self._advance()
-        if dispatch.worker not in self._watched:
-            self._watched.add(dispatch.worker)
-            self._spawn(self._watch(dispatch.worker, handle))
+
+    def _watch_for(self, name: str, handle: Any) -> None:  # noqa: ANN401 - duck-typed
+        if name not in self._watched:
+            self._watched.add(name)
+            self._spawn(self._watch(name, handle))
 
     async def _watch(self, name: str, handle: Any) -> None:  # noqa: ANN401 - duck-typed
         """Ask a lost worker for its health until it answers, has ended for good, or was replaced."""

@@ -133,7 +133,7 @@ def test_a_job_that_kills_workers_ends_as_a_dead_letter_and_the_others_complete(
 
 
 def test_a_worker_that_hangs_is_restarted(ray_cluster, service):
-    fastpath, _ = service(call_timeout_s=4.0)  # far more than a call needs on a busy machine
+    fastpath, _ = service(call_timeout_s=2.0)  # far more than a call needs on a busy machine
     hanging, _ = submit(ray_cluster, fastpath, [-3])
     following, _ = submit(ray_cluster, fastpath, [4])
     assert collect(ray_cluster, fastpath, hanging, 1)[0].state is JobState.DEAD_LETTER
