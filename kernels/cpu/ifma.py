@@ -16,6 +16,7 @@ from kernels.cpu.lane_field import LANES, RADIX, limb_count
 from kernels.cpu.lane_msm import lane_msm_kernels
 from kernels.cpu.lane_ntt import lane_ntt
 from kernels.cpu.lane_pairing import PAIRS_PAY_FROM, miller_values
+from kernels.cpu.lane_products import lane_multiply
 from kernels.cpu.lane_rows import MAX_ROWS
 from kernels.cpu.lane_sparse import lane_sparse_product
 from kernels.cpu.msm import msm_kernels
@@ -175,6 +176,9 @@ class IfmaBackend(PortableBackend):
         if log2_size < SMALLEST:
             return super().ntt(curve, values, inverse, coset, threads)
         return lane_ntt(curve, values, inverse, coset, threads, native=self._native)
+
+    def _product_kernel(self, curve: Curve) -> Callable[..., None]:
+        return lane_multiply(curve, self._native)
 
     def _sparse_kernel(self, curve: Curve) -> Callable[..., None]:
         return lane_sparse_product(curve, self._native)

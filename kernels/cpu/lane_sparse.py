@@ -15,8 +15,8 @@ from numba import types
 from numba.extending import intrinsic
 
 from kernels.cpu.compilation import I32, I64, U64, U64_OUT, KernelSet
-from kernels.cpu.lane_field import LANES, WORD, LaneElement, LaneSpec
-from kernels.cpu.lane_words import WORDS, load_words, pointers_to, store_words
+from kernels.cpu.lane_field import LANES, WORD, LaneSpec
+from kernels.cpu.lane_words import WORDS, load_words, pointers_to, store_words, words_product
 from kernels.cpu.operation import RingSpec, operation
 from kernels.curves import Curve
 
@@ -74,9 +74,8 @@ def _eight_products(spec: LaneSpec) -> Any:
         columns = [builder.zext(builder.load(builder.gep(indices, [place])), WORD) for place in entries]
         value = load_words(ring, pointers_to(builder, vector, columns))
         coefficient = load_words(ring, pointers_to(builder, coefficients, entries))
-        element = _in_words_form(spec, coefficient * value).canonical()
         places = [builder.add(i, WORD(lane)) for lane in range(LANES)]
-        store_words(ring, element, pointers_to(builder, products, places))
+        store_words(ring, words_product(coefficient, value), pointers_to(builder, products, places))
         return context.get_dummy_value()
 
     def eight_products(
@@ -85,11 +84,3 @@ def _eight_products(spec: LaneSpec) -> Any:
         return types.void(products, INT, coefficients, vector, indices, INT), generate
 
     return intrinsic(eight_products)
-
-
-def _in_words_form(spec: LaneSpec, product: LaneElement) -> LaneElement:
-    """Return ``a b / 2^256`` from a product in lanes, which is ``a b / 2^260``."""
-    ratio = product.ring.R // spec.field.R
-    for _ in range(ratio.bit_length() - 1):
-        product = product.double()
-    return product

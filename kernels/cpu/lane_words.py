@@ -37,3 +37,11 @@ def store_words(ring: LaneField, element: LaneElement, pointers: Sequence[ir.Val
         part = ir.Constant(ir.VectorType(INDEX, WORDS), [lane // WORDS * WORDS + word for word in range(WORDS)])
         half = b.shuffle_vector(rows[lane % WORDS], rows[lane % WORDS], part)
         b.store(half, b.bitcast(pointer, _HALF.as_pointer())).align = 8
+
+
+def words_product(a: LaneElement, b: LaneElement) -> LaneElement:
+    """Return ``a b / 2^256``, the Montgomery product of 64-bit words, below p."""
+    product = a * b  # divided by the lanes' R instead
+    for _ in range((product.ring.R // product.ring.field.R).bit_length() - 1):
+        product = product.double()
+    return product.canonical()

@@ -83,7 +83,7 @@ class PortableBackend:
 
     def multiply(self, curve: Curve, left: Array, right: Array) -> Array:
         """Montgomery product per element."""
-        kernel = scalar_kernels(curve).multiply
+        kernel = self._product_kernel(curve)
         return _pointwise(kernel, *((left, right) if np.ndim(left) >= np.ndim(right) else (right, left)))
 
     def add(self, curve: Curve, left: Array, right: Array) -> Array:
@@ -127,6 +127,9 @@ class PortableBackend:
         ]
         for_each(run, jobs, threads)
         return out
+
+    def _product_kernel(self, curve: Curve) -> Callable[..., None]:
+        return scalar_kernels(curve).multiply
 
     def _sparse_kernel(self, curve: Curve) -> Callable[..., None]:
         return scalar_kernels(curve).sparse_product
