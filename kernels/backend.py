@@ -112,6 +112,13 @@ class Backend(Protocol):
         """Multiples scalars[i] * point of one point, by a fixed-base window table. Returns ``n`` affine points."""
         ...
 
+    def multiply_points(self, curve: Curve, group: Group, points: Array, scalars: Array) -> Array:
+        """Multiples scalars[i] * points[i] of ``n`` points of the subgroup, as ``n`` affine points.
+
+        ``scalars`` is ``uint64[n, 4]``, standard form, below r.
+        """
+        ...
+
     def on_curve(self, curve: Curve, group: Group, points: Array) -> npt.NDArray[np.bool_]:
         """Whether each point has coordinates below p and lies on the curve (infinity does)."""
         ...

@@ -13,6 +13,7 @@ References
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -41,7 +42,7 @@ def membership_endomorphism(curve: Curve, group: Group) -> Endomorphism | None:
     """Endomorphism that tells the subgroup's points from others; ``None`` if the whole curve is the subgroup."""
     if group == "g2":
         return _psi(curve)
-    return None if curve.g1_cofactor == 1 else _phi(curve)
+    return None if curve.g1_cofactor == 1 else cube_root_endomorphism(curve)
 
 
 def _psi(curve: Curve) -> Endomorphism:
@@ -50,17 +51,48 @@ def _psi(curve: Curve) -> Endomorphism:
     return Endomorphism(twist_factors(curve), t - 1, t, curve.fp.modulus)
 
 
-def _phi(curve: Curve) -> Endomorphism:
-    """Product of x by a cube root of unity of Fp, for BLS12 curves the one that acts as -seed^2.
+@functools.cache
+def cube_root_endomorphism(curve: Curve) -> Endomorphism:
+    """Endomorphism of G1 that multiplies x by a cube root of unity of Fp; on BLS12 curves it acts as -seed^2.
 
     Frobenius is (t + f s) / 2 with s = 2 phi + 1 = sqrt(-3) and 3 f^2 = 4 p - t^2. It is one on G1, which gives the
     action of phi modulo r, and zero on differentials, which gives the cube root modulo p; both for either sign of f.
     """
     p, r, t = curve.fp.modulus, curve.fr.modulus, _trace(curve)
-    eigenvalue, root = -(curve.seed**2), math.isqrt((4 * p - t * t) // 3)
+    if curve.name.startswith("bls12"):
+        eigenvalue = -(curve.seed**2)
+    else:
+        eigenvalue = next(root for base in range(2, r) if (root := pow(base, (r - 1) // 3, r)) != 1)
+    root = math.isqrt((4 * p - t * t) // 3)
     (f,) = (f for f in (root, -root) if ((2 * eigenvalue + 1) * f - (2 - t)) % r == 0)
     beta = -(t + f) * pow(2 * f, -1, p) % p
     return Endomorphism(((beta, 0), (1, 0)), eigenvalue, -1, 1)
+
+
+def decompose(scalar: int, eigenvalue: int, r: int) -> tuple[int, int]:
+    """Return a and b of about half the bits of r with a + b eigenvalue = scalar modulo r.
+
+    They are what is left of (scalar, 0) after the nearest point of the lattice of pairs that stand for zero, so a pair
+    well below sqrt(r) is found again (Gallant, Lambert and Vanstone, CRYPTO 2001, section 4).
+    """
+    (a1, b1), (a2, b2) = _short_pairs(eigenvalue % r, r)
+    determinant = a1 * b2 - a2 * b1
+    c1, c2 = _nearest(scalar * b2, determinant), _nearest(-scalar * b1, determinant)
+    return scalar - c1 * a1 - c2 * a2, -c1 * b1 - c2 * b2
+
+
+def _nearest(numerator: int, denominator: int) -> int:
+    return (2 * numerator + denominator) // (2 * denominator)
+
+
+@functools.cache
+def _short_pairs(eigenvalue: int, r: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Two short pairs (a, b) with a + b eigenvalue = 0 modulo r: where Euclid's remainders pass sqrt(r)."""
+    above, here = (r, 0), (eigenvalue, -1)
+    while here[0] ** 2 > r:
+        quotient = above[0] // here[0]
+        above, here = here, (above[0] - quotient * here[0], above[1] - quotient * here[1])
+    return above, here
 
 
 def _trace(curve: Curve) -> int:

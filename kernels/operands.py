@@ -64,6 +64,20 @@ def check_scalars(bases: Bases, scalars: Array) -> Array:
     return scalars
 
 
+def check_multiples(curve: Curve, group: Group, points: Array, scalars: Array) -> tuple[Array, Array]:
+    """Return points and as many scalars.
+
+    Raises
+    ------
+    ValueError
+        If dtype or shape is wrong, or the numbers differ.
+    """
+    points, scalars = check_points(curve, group, points), check_elements(scalars)
+    if scalars.shape != (len(points), 4):
+        raise ValueError(f"{len(points)} points take scalars uint64[{len(points)}, 4], not {scalars.shape}")
+    return points, scalars
+
+
 def check_domain(curve: Curve, values: Array, coset: int | None) -> tuple[Array, int]:
     """Return the values of a transform and the base-two logarithm of their number.
 

@@ -14,6 +14,7 @@ from kernels.cpu.coordinate_scaling import coordinate_scaling
 from kernels.cpu.features import has_ifma
 from kernels.cpu.lane_field import LANES, RADIX, limb_count
 from kernels.cpu.lane_msm import lane_msm_kernels
+from kernels.cpu.lane_multiples import LaneMultiples
 from kernels.cpu.lane_ntt import lane_ntt
 from kernels.cpu.lane_pairing import PAIRS_PAY_FROM, miller_values
 from kernels.cpu.lane_products import lane_multiply
@@ -26,7 +27,9 @@ from kernels.cpu.portable import PortableBackend
 from kernels.cpu.scratch import borrow_scratch
 from kernels.cpu.transform_plan import SMALLEST
 from kernels.curves import Curve, Group
-from kernels.operands import check_domain, check_pairs, check_points, check_scalars
+from kernels.encoding import ints_from_limbs
+from kernels.endomorphisms import membership_endomorphism
+from kernels.operands import check_domain, check_multiples, check_pairs, check_points, check_scalars
 
 LANES_PAY_FROM = 48
 """Points from which lanes beat one lane without tables; with tables they always do."""
@@ -176,6 +179,20 @@ class IfmaBackend(PortableBackend):
         if log2_size < SMALLEST:
             return super().ntt(curve, values, inverse, coset, threads)
         return lane_ntt(curve, values, inverse, coset, threads, native=self._native)
+
+    def multiply_points(self, curve: Curve, group: Group, points: Array, scalars: Array) -> Array:
+        """Multiples scalars[i] * points[i]."""
+        points, scalars = check_multiples(curve, group, points, scalars)
+        if group == "g2" or len(points) < LANES:
+            return super().multiply_points(curve, group, points, scalars)
+        return LaneMultiples(curve, group, native=self._native).multiply(points, ints_from_limbs(scalars))
+
+    def in_subgroup(self, curve: Curve, group: Group, points: Array) -> npt.NDArray[np.bool_]:
+        """Whether each point on the curve has order dividing r."""
+        points = check_points(curve, group, points)
+        if membership_endomorphism(curve, group) is None or len(points) < LANES:
+            return super().in_subgroup(curve, group, points)
+        return LaneMultiples(curve, group, native=self._native).in_subgroup(points)
 
     def _product_kernel(self, curve: Curve) -> Callable[..., None]:
         return lane_multiply(curve, self._native)

@@ -80,7 +80,7 @@ def lane_msm_kernels(curve: Curve, group: Group, native: bool) -> LaneMsmKernels
     scalar_add, scalar_double, clear = scalar.add, scalar.double, scalar.clear
     scratch_words = scalar.scratch_words
     multiply_words = operation(spec, weierstrass.product, (1, 1), 1, outline=True)
-    from_projective = operation(spec, _xyzz_from_projective, (3,), 4, outline=True)
+    from_projective = operation(spec, weierstrass.xyzz_from_projective, (3,), 4, outline=True)
     invert = inversion(kernels, spec)
 
     radix, lane_radix = curve.fp.R, 1 << (RADIX * wide)
@@ -335,10 +335,3 @@ def lane_msm_kernels(curve: Curve, group: Group, native: bool) -> LaneMsmKernels
             scalar_add(sums, k % sets, sums, k, scratch)
 
     return LaneMsmKernels((5 * CHUNK + 12) * words, sort, sum_buckets, weigh, add_sums)
-
-
-def _xyzz_from_projective(point: tuple[Any, Any, Any]) -> tuple[Any, Any, Any, Any]:
-    """Return x = X / Z as X Z / Z^2, y = Y / Z as Y Z^2 / Z^3; infinity keeps Z = 0."""
-    x, y, z = point
-    zz = z.square()
-    return x * z, y * zz, zz, zz * z

@@ -105,22 +105,12 @@ def lane_points(curve: Curve, group: Group, native: bool) -> LanePoints:
 def multiplier(ring: Any, curve: Curve, group: Group) -> Callable[[Any], Any]:
     """Return the product by 3b, by doublings where b is small."""
     if group == "g1":
-        return lambda a: _times_small(a, 3 * curve.b)
+        return lambda a: weierstrass.times_small(a, 3 * curve.b)
     if curve.twist == "M" and curve.xi == (1, 1):
-        return lambda a: _times_small(type(a)(a.c0 - a.c1, a.c0 + a.c1), 3 * curve.b)
+        return lambda a: weierstrass.times_small(type(a)(a.c0 - a.c1, a.c0 + a.c1), 3 * curve.b)
     c0, c1 = curve.g2_b
     b3 = ring.constant((3 * c0, 3 * c1))
     return lambda a: a * b3
-
-
-def _times_small(a: Any, factor: int) -> Any:
-    """Product by a small integer, by doubling and adding."""
-    result = a
-    for bit in f"{factor:b}"[1:]:
-        result = result.double()
-        if bit == "1":
-            result = result + a
-    return result
 
 
 def _is_infinity(ring: Any, point: tuple[Any, Any]) -> ir.Value:

@@ -16,7 +16,15 @@ from kernels.cpu.scalars import ScalarKernels, scalar_kernels
 from kernels.cpu.threads import for_each
 from kernels.curves import Curve, Group, PrimeField
 from kernels.encoding import montgomery_from_ints
-from kernels.operands import check_columns, check_domain, check_elements, check_pairs, check_points, check_scalars
+from kernels.operands import (
+    check_columns,
+    check_domain,
+    check_elements,
+    check_multiples,
+    check_pairs,
+    check_points,
+    check_scalars,
+)
 
 
 class PortableBackend:
@@ -46,6 +54,14 @@ class PortableBackend:
         """Multiples scalars[i] * point."""
         base = check_points(curve, group, np.asarray(point)[None])
         return msm_algorithm.multiply_base(curve, group, base[0], check_elements(scalars).reshape(-1, 4), threads)
+
+    def multiply_points(self, curve: Curve, group: Group, points: Array, scalars: Array) -> Array:
+        """Multiples scalars[i] * points[i]."""
+        points, scalars = check_multiples(curve, group, points, scalars)
+        out = np.empty(points.shape, np.uint64)
+        for i in range(len(points)):
+            out[i] = msm_algorithm.msm(Bases(curve, group, points[i : i + 1]), scalars[i : i + 1], 1, None)
+        return out
 
     def on_curve(self, curve: Curve, group: Group, points: Array) -> npt.NDArray[np.bool_]:
         """Whether each point has coordinates below p and lies on the curve."""

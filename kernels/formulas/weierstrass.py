@@ -130,6 +130,32 @@ def add_complete_mixed(first: Projective, second: Affine, times_b3: Callable[[El
     return _finish_complete(xx, yy, times_b3(z1), xy, y2 * z1 + y1, times_b3(x2 * z1 + x1))
 
 
+def double_complete(point: Projective, times_b3: Callable[[Element], Element]) -> Projective:
+    """Twice any point, likewise: 6M, 2S and a product by 3b (ibid., algorithm 9)."""
+    x, y, z = point
+    yy, b3_zz = y.square(), times_b3(z.square())
+    yy8 = yy.double().double().double()
+    rest = yy - (b3_zz.double() + b3_zz)
+    return (x * y * rest).double(), rest * (yy + b3_zz) + yy8 * b3_zz, yy8 * (y * z)
+
+
 def _finish_complete(xx: Element, yy: Element, b3_zz: Element, xy: Element, yz: Element, b3_xz: Element) -> Projective:
     plus, minus, xx3 = yy + b3_zz, yy - b3_zz, xx.double() + xx
     return xy * minus - yz * b3_xz, minus * plus + b3_xz * xx3, plus * yz + xx3 * xy
+
+
+def times_small(a: Element, factor: int) -> Element:
+    """Product by a small positive integer, by doubling and adding."""
+    result = a
+    for bit in f"{factor:b}"[1:]:
+        result = result.double()
+        if bit == "1":
+            result = result + a
+    return result
+
+
+def xyzz_from_projective(point: Projective) -> XYZZ:
+    """Return x = X / Z as X Z / Z^2, y = Y / Z as Y Z^2 / Z^3; infinity keeps Z = 0."""
+    x, y, z = point
+    zz = z.square()
+    return x * z, y * zz, zz, zz * z

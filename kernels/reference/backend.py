@@ -15,6 +15,7 @@ from kernels.operands import (
     check_columns,
     check_domain,
     check_elements,
+    check_multiples,
     check_operands,
     check_pairs,
     check_points,
@@ -63,6 +64,12 @@ class ReferenceBackend:
         """Multiples scalars[i] * point."""
         (base,) = group_law.decode(curve, group, check_points(curve, group, np.asarray(point)[None]))
         return group_law.encode(curve, group, group_law.multiples(base, ints_from_limbs(check_elements(scalars))))
+
+    def multiply_points(self, curve: Curve, group: Group, points: Array, scalars: Array) -> Array:
+        """Multiples scalars[i] * points[i]."""
+        points, scalars = check_multiples(curve, group, points, scalars)
+        pairs = zip(group_law.decode(curve, group, points), ints_from_limbs(scalars), strict=True)
+        return group_law.encode(curve, group, [group_law.multiply(point, scalar) for point, scalar in pairs])
 
     def on_curve(self, curve: Curve, group: Group, points: Array) -> npt.NDArray[np.bool_]:
         """Whether each point has coordinates below p and lies on the curve."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -95,19 +96,23 @@ class Proof:
             )
         limbs = montgomery_from_ints(field, coordinates)
         proof = cls(curve.name, limbs[0:2], limbs[2:6].reshape(2, 2, field.limbs), limbs[6:8])
-        for element in elements_outside_group(proof, backend or kernels.get_backend()):
+        for element in elements_outside_group([proof], backend or kernels.get_backend())[0]:
             raise BadInput(f"element {element} of the proof is off the curve or outside its subgroup")
         return proof
 
 
-def elements_outside_group(proof: Proof, backend: Backend) -> list[str]:
-    """Names of the elements (``"a"``, ``"b"``, ``"c"``) that are not points of their group."""
-    curve = get_curve(proof.curve)
-    return [
-        name
-        for name, group in _GROUPS.items()
-        if outside_group(backend, curve, group, getattr(proof, name)[np.newaxis]).any()
-    ]
+def elements_outside_group(proofs: Sequence[Proof], backend: Backend) -> list[list[str]]:
+    """For each of some proofs on one curve the names of the elements that are not points of their group."""
+    if not proofs:
+        return []
+    curve, faults = get_curve(proofs[0].curve), [list[str]() for _ in proofs]
+    for group in ("g1", "g2"):
+        places = [(index, name) for index in range(len(proofs)) for name in _GROUPS if _GROUPS[name] == group]
+        points = np.stack([getattr(proofs[index], name) for index, name in places])
+        for place in np.flatnonzero(outside_group(backend, curve, group, points)):
+            index, name = places[place]
+            faults[index].append(name)
+    return faults
 
 
 def _curve_of_length(length: int) -> Curve:

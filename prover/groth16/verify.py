@@ -60,7 +60,7 @@ def verify(vk: VerifyingKey, proof: Proof, public_inputs: PublicInputs, backend:
     """
     key = prepare_verifying_key(vk, backend or kernels.get_backend())
     statement = public_input_limbs(vk, public_inputs)
-    fault = proof_fault(key, proof)
+    (fault,) = proof_faults(key, [proof])
     if fault:
         raise InvalidProof(fault)
     one = limbs_from_ints([1], 4)
@@ -123,13 +123,18 @@ def _integers(values: Sequence[int]) -> list[int]:
         raise BadInput("public inputs must be integers") from None
 
 
-def proof_fault(key: PreparedVerifyingKey, proof: Proof) -> str | None:
-    """What keeps a proof from entering the pairing equation, if anything does."""
-    if proof.curve != key.vk.curve.name:
-        return f"the proof is on {proof.curve}, the key on {key.vk.curve.name}"
-    for element in elements_outside_group(proof, key.backend):
-        return f"element {element} of the proof is off the curve or outside its subgroup"
-    return None
+def proof_faults(key: PreparedVerifyingKey, proofs: Sequence[Proof]) -> list[str | None]:
+    """What keeps each proof from entering the pairing equation, if anything does."""
+    curve = key.vk.curve.name
+    elements = iter(elements_outside_group([proof for proof in proofs if proof.curve == curve], key.backend))
+    return [
+        _outside(next(elements)) if proof.curve == curve else f"the proof is on {proof.curve}, the key on {curve}"
+        for proof in proofs
+    ]
+
+
+def _outside(elements: list[str]) -> str | None:
+    return f"element {elements[0]} of the proof is off the curve or outside its subgroup" if elements else None
 
 
 def negated(curve: Curve, point: Limbs) -> Limbs:

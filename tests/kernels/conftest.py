@@ -5,6 +5,7 @@ import pytest
 from py_ecc import optimized_bls12_381, optimized_bn128
 
 from kernels import BLS12_381, BN254, CURVES, get_backend, limbs_from_ints, points_from_ints
+from kernels.cpu.features import has_ifma
 from kernels.reference import ReferenceBackend
 from kernels.reference.field_elements import Fp2Element, FpElement
 
@@ -21,7 +22,10 @@ def group(request):
     return request.param
 
 
-@pytest.fixture(params=["portable", "reference"])
+NO_IFMA = pytest.mark.skipif(not has_ifma(), reason="this CPU has no AVX-512 IFMA instructions")
+
+
+@pytest.fixture(params=["portable", pytest.param("ifma", marks=NO_IFMA), "reference"])
 def backend(request):
     return ReferenceBackend() if request.param == "reference" else get_backend(request.param)
 

@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 
+from kernels import limbs_from_ints
+from kernels.endomorphisms import cube_root_endomorphism
 from kernels.reference import group_law
 
 
@@ -61,3 +63,29 @@ def test_in_subgroup_refuses_other_curve_points(backend, curve, group, multiples
     points = group_law.encode(curve, group, [*outside, *shifted])
     assert backend.on_curve(curve, group, points).all()
     assert not backend.in_subgroup(curve, group, points).any()
+
+
+@pytest.mark.parametrize("n", [0, 1, 7, 8, 9])
+def test_every_point_is_multiplied_by_its_own_scalar(backend, curve, group, multiples, rng, n):
+    r = curve.fr.modulus
+    root = cube_root_endomorphism(curve).eigenvalue
+    hostile = [0, 1, r - 1, 2, root % r, -root % r, (root + 1) % r, 1 << 64, r // 2]
+    for scalars in (hostile[:n], [rng.randrange(r) for _ in range(n)]):
+        logarithms = [rng.randrange(r) for _ in range(n)]
+        if n > 1:
+            logarithms[1] = 0
+        products = backend.multiply_points(curve, group, multiples(logarithms), limbs_from_ints(scalars, 4))
+        assert np.array_equal(products, multiples([k * z for k, z in zip(logarithms, scalars, strict=True)]))
+
+
+def test_points_need_as_many_scalars(backend, curve, group, multiples):
+    with pytest.raises(ValueError, match="2 points"):
+        backend.multiply_points(curve, group, multiples([1, 2]), limbs_from_ints([1], 4))
+
+
+def test_each_of_many_points_is_told_apart(backend, curve, group, multiples, points_by_x):
+    if (curve.g1_cofactor if group == "g1" else curve.g2_cofactor) == 1:
+        pytest.skip("every point of this curve is in the group")
+    points = multiples([*range(9), 0, -1])
+    points[[0, 3, 8]] = group_law.encode(curve, group, points_by_x(3))
+    assert np.flatnonzero(~backend.in_subgroup(curve, group, points)).tolist() == [0, 3, 8]

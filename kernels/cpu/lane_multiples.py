@@ -1,0 +1,228 @@
+"""Sums of multiples of many points, each lane with points of its own.
+
+A lane follows a *schedule* that all lanes share (double, add, or both) and *codes* of its own that say which row of a
+table each addition takes, as :mod:`kernels.cpu.lane_rows` defines them. Coordinates are projective and the formulas
+complete, so no case is exceptional: all four groups lie on curves of odd order.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from kernels.backend import Array
+from kernels.cpu.compilation import U8, U32, U64, U64_OUT, KernelSet, copy_words
+from kernels.cpu.coordinate_scaling import coordinate_scaling
+from kernels.cpu.lane_called_ring import LaneCalledSpec
+from kernels.cpu.lane_field import LANES, RADIX, limb_count
+from kernels.cpu.lane_pairing import lane_constants
+from kernels.cpu.lane_points import lane_points
+from kernels.cpu.operation import operation
+from kernels.cpu.points import point_functions, ring_spec
+from kernels.curves import Curve, Group
+from kernels.encoding import limbs_from_ints, montgomery_from_ints
+from kernels.endomorphisms import (
+    Endomorphism,
+    cube_root_endomorphism,
+    decompose,
+    membership_endomorphism,
+    signed_digits,
+)
+from kernels.formulas import miller, weierstrass
+
+DOUBLE, ADD = 1, 2
+"""What a step of a schedule does, doubling first."""
+
+
+@dataclass(frozen=True)
+class _Kernels:
+    """Compiled for one group.
+
+    Attributes
+    ----------
+    follow
+        ``(rows, first, codes, stride, schedule, out)``: follow a schedule in the eight lanes whose codes are
+        ``codes[stride t + first + lane]``, the table's last row being infinity;
+        ``out`` takes (X, Y) and (Z, Z) as eight rows each.
+    image
+        ``(points, n, factors, out)``: an endomorphism's images.
+    normalise
+        ``(projective, n, out)``: to affine points.
+    """
+
+    follow: Callable[[Any, int, Any, int, Any, Any], None]
+    image: Callable[[Any, int, Any, Any], None]
+    normalise: Callable[[Any, int, Any], None]
+
+
+@functools.cache
+def _lane_kernels(curve: Curve, group: Group, native: bool) -> _Kernels:
+    """Compile, or load, the kernels of a group."""
+    name = f"{curve.name}.{group}.lane_multiples{'' if native else '_emulated'}"
+    kernels = KernelSet(name)
+    degree = ring_spec(curve, group).degree
+    spec = LaneCalledSpec(curve, degree, native)
+    lanes = lane_points(curve, group, native)
+    gather_x, gather_y, scatter = lanes.gather_x, lanes.gather_y, lanes.scatter
+    words, limb_words = spec.words, limb_count(curve.fp)
+
+    def times_b3(b3: Any) -> Callable[[Any], Any]:
+        if group == "g1":
+            return lambda a: weierstrass.times_small(a, 3 * curve.b)
+        if curve.twist == "M":
+            return lambda a: weierstrass.times_small(a.times_xi(), 3 * curve.b)
+        return lambda a: a * b3
+
+    double = operation(spec, lambda point, b3: weierstrass.double_complete(point, times_b3(b3)), (3, 1), 3)
+    add = operation(spec, lambda point, other, b3: weierstrass.add_complete(point, other, times_b3(b3)), (3, 3, 1), 3)
+    three_b = lane_constants(curve.fp, [(3 * curve.b, 0) if group == "g1" else (3 * curve.g2_b[0], 3 * curve.g2_b[1])])
+    one = lane_constants(curve.fp, [(1, 0)])
+    rows_out = LANES * 2 * curve.coordinate_limbs(group)
+
+    @kernels.kernel(U64, types.int64, U32, types.int64, U8, U64_OUT)
+    def follow(rows: Any, first: int, codes: Any, stride: int, schedule: Any, out: Any) -> None:
+        points = np.zeros(6 * words, np.uint64)  # the sum, then the point to add
+        infinity = (len(rows) // (rows_out // LANES) - 1) << 2
+        copy_words(points, words, one, 0, LANES * limb_words)
+        for t in range(len(schedule)):
+            if schedule[t] & DOUBLE:
+                double(points, 0, points, 0, three_b, 0)
+            if schedule[t] & ADD:
+                at = stride * t + first
+                gather_x(points, 3, rows, rows, codes, at)
+                gather_y(points, 4, rows, rows, codes, at)
+                for lane in range(LANES):
+                    finite = codes[at + lane] != infinity
+                    for j in range(limb_words):
+                        place = LANES * j + lane
+                        points[5 * words + place] = one[place] if finite else np.uint64(0)
+                add(points, 0, points, 0, points, 1, three_b, 0)
+        copy_words(points, 3 * words, points, 2 * words, words)
+        scatter(out, 0, points, 0)
+        scatter(out[rows_out:], 0, points, 1)
+
+    shared = KernelSet(f"{curve.name}.{group}.multiples")
+    scalar = point_functions(curve, group, "multiples")
+    to_affine, scratch_words, scalar_words = scalar.to_affine, scalar.scratch_words, scalar.spec.words
+    apply = operation(scalar.spec, _multiply_x if group == "g1" else miller.twisted_frobenius, (2, 2), 2, outline=True)
+    from_projective = operation(scalar.spec, weierstrass.xyzz_from_projective, (3,), 4, outline=True)
+
+    @shared.kernel(U64, types.int64, U64, U64_OUT)
+    def image(points: Any, n: int, factors: Any, out: Any) -> None:
+        for k in range(n):
+            apply(out, k, points, k, factors, 0)
+
+    @shared.kernel(U64, types.int64, U64_OUT)
+    def normalise(projective: Any, n: int, out: Any) -> None:
+        xyzz = np.empty(4 * scalar_words * n, np.uint64)
+        scratch = np.empty(scratch_words, np.uint64)
+        for k in range(n):
+            from_projective(xyzz, k, projective, k)
+        to_affine(out, xyzz, n, scratch)
+
+    return _Kernels(follow, image, normalise)
+
+
+def _multiply_x(point: tuple[Any, Any], factors: tuple[Any, Any]) -> tuple[Any, Any]:
+    return point[0] * factors[0], point[1]
+
+
+class LaneMultiples:
+    """Sums of multiples of points of one group.
+
+    Parameters
+    ----------
+    native
+        Use the IFMA instructions; otherwise their definition.
+    """
+
+    def __init__(self, curve: Curve, group: Group, *, native: bool) -> None:
+        self.curve = curve
+        self.group: Group = group
+        self._kernels = _lane_kernels(curve, group, native)
+
+    def in_subgroup(self, points: Array) -> npt.NDArray[np.bool_]:
+        """Whether each point of the curve has order dividing r; see :mod:`kernels.endomorphisms`."""
+        endomorphism = membership_endomorphism(self.curve, self.group)
+        if endomorphism is None or not len(points):
+            return np.ones(len(points), np.bool_)
+        # |eigenvalue| P in signed digits, then E(P) added or subtracted: infinity is left of a point of the subgroup.
+        digits = signed_digits(abs(endomorphism.eigenvalue))
+        schedule = np.array([DOUBLE | (ADD if digit else 0) for digit in digits] + [ADD], np.uint8)
+        rows = [0] * len(digits) + [1]
+        signs = [digit < 0 for digit in digits] + [endomorphism.eigenvalue > 0]
+        table = np.stack([points, self._images(points, endomorphism)])
+        codes = self._code(np.array(rows)[:, None], np.array(signs)[:, None], len(points))
+        z = self._follow(table, codes, schedule)[:, 2]
+        return np.logical_not(z.reshape(len(points), -1).any(axis=1))
+
+    def multiply(self, points: Array, scalars: list[int]) -> Array:
+        """Multiples scalars[i] * points[i] of points of G1, in the subgroup; scalars below r.
+
+        With E the cube root of unity's endomorphism a scalar is a + b E + c E^2, all at least 0 and one of them 0, as
+        1 + E + E^2 = 0. For the same reason the sum of any two of P, E(P), E^2(P) is minus the third: every bit of
+        (a, b, c) takes one addition at most. Scalars a + b E of short a and b take as many steps as those have bits.
+        """
+        n, endomorphism = len(points), cube_root_endomorphism(self.curve)
+        if n == 0:
+            return np.empty((0, *self.curve.point_shape(self.group)), np.uint64)
+        parts = []
+        for scalar in scalars:
+            a, b = decompose(scalar, endomorphism.eigenvalue, self.curve.fr.modulus)
+            least = min(a, b, 0)
+            parts += [a - least, b - least, -least]
+        steps = max(1, *(part.bit_length() for part in parts))
+        octets = limbs_from_ints(parts, 4).astype("<u8").view(np.uint8).reshape(n, 3, 32)
+        bits = np.unpackbits(octets, axis=2, bitorder="little")[:, :, :steps]
+        chosen = (bits[:, 0] + 2 * bits[:, 1] + 4 * bits[:, 2]).T[::-1]
+        #                  0  P  E  P + E  E^2  P + E^2  E + E^2
+        row = np.array([-1, 0, 1, 2, 2, 1, 0])[chosen]
+        negative = np.array([False, False, False, True, False, True, True])[chosen]
+        once = self._images(points, endomorphism)
+        table = np.stack([points, once, self._images(once, endomorphism)])
+        sums = self._follow(table, self._code(row, negative, n), np.full(steps, DOUBLE | ADD, np.uint8))
+        out = np.empty((n, *self.curve.point_shape(self.group)), np.uint64)
+        self._kernels.normalise(np.ascontiguousarray(sums).reshape(-1), n, out.reshape(-1))
+        return out
+
+    def _images(self, points: Array, endomorphism: Endomorphism) -> Array:
+        degree = 1 if self.group == "g1" else 2
+        coordinates = [c for factor in endomorphism.factors for c in factor[:degree]]
+        factors = montgomery_from_ints(self.curve.fp, coordinates).reshape(-1)
+        out = np.empty(points.shape, np.uint64)
+        self._kernels.image(points.reshape(-1), len(points), factors, out.reshape(-1))
+        return out
+
+    def _code(self, row: Any, negative: Any, n: int) -> npt.NDArray[np.int64]:
+        """Codes of point i's own rows: ``row`` 0, 1, ... of the table, or -1 for infinity."""
+        codes: npt.NDArray[np.int64] = ((row * n + np.arange(n)) << 2) | negative
+        return np.where(row < 0, -1, codes)
+
+    def _follow(self, table: Array, codes: npt.NDArray[np.int64], schedule: npt.NDArray[np.uint8]) -> Array:
+        """Follow a schedule for each point; projective coordinates, canonical, Montgomery form."""
+        curve, n = self.curve, table.shape[1]
+        padded, coordinate_words = -(-n // LANES) * LANES, curve.coordinate_limbs(self.group)
+        infinity = table.shape[0] * n << 2
+        filled = np.full((len(codes), padded), infinity, np.uint32)
+        finite = table[0].reshape(n, -1).any(axis=1)
+        filled[:, :n] = np.where(finite & (codes >= 0), codes, infinity)
+        to_lanes = (1 << (RADIX * limb_count(curve.fp))) * curve.fp.R_inverse % curve.fp.modulus
+        rows = np.zeros((table.shape[0] * n + 1, 2, coordinate_words), np.uint64)
+        rows[:-1] = coordinate_scaling(curve, to_lanes)(table).reshape(-1, 2, coordinate_words)
+        one = montgomery_from_ints(curve.fp, [to_lanes]).reshape(-1)
+        rows[-1, 1, : len(one)] = one  # infinity is (0, 1, 0)
+        out = np.empty((padded // LANES, 2, LANES, 2, coordinate_words), np.uint64)
+        for number, block in enumerate(out):
+            self._kernels.follow(
+                rows.reshape(-1), number * LANES, filled.reshape(-1), padded, schedule, block.reshape(-1)
+            )
+        # Rows are below 2p; the product makes them canonical: 2 p^2 / R + p is below 2p.
+        back = coordinate_scaling(curve, pow(to_lanes, -1, curve.fp.modulus))(out).reshape(out.shape)
+        coordinates = back.transpose(0, 2, 1, 3, 4).reshape(padded, 4, coordinate_words)
+        return coordinates[:n, :3]
