@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks import groth16py_peer
 from benchmarks.batch_cases import batch_cases
 from benchmarks.kernel_cases import kernel_cases
-from benchmarks.machine import machine, versions
+from benchmarks.machine import load_average, machine, versions
 from benchmarks.paired import Case, Result, measure
 from benchmarks.plots import draw
 from benchmarks.proof_cases import proof_cases
@@ -66,6 +66,7 @@ def _run(scope: Scope, out: Path) -> Report:
     cases = chain(kernel_cases(scope, backend), proof_cases(scope.proofs, backend, peer), batch_cases(scope, backend))
     report.results.extend(_measured(cases, scope))
     report.memory.extend(measure_memory(scope.memory, backend))
+    report.machine["load average at the end"] = load_average()
     return report
 
 

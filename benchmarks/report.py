@@ -134,7 +134,8 @@ def _goals(report: Report) -> str:
 def _verdict(goal: Goal) -> tuple[str, str]:
     if goal.measured is None:
         return "not measured", ""
-    return f"{goal.measured:.3g} {goal.unit}", "" if goal.reached else f"a factor of {goal.missed_by:.2f}"
+    digits = f"{goal.measured:.3g}" if goal.measured < 1000 else f"{goal.measured:.0f}"
+    return f"{digits} {goal.unit}", "" if goal.reached else f"a factor of {goal.missed_by:.2f}"
 
 
 def power(size: int) -> str:
