@@ -2,8 +2,9 @@
 
 For weights z_j the product of e(z_j A_j, B_j) over all proofs must equal
 e(alpha, beta)^(sum z_j) e(sum_j z_j IC(j), gamma) e(sum_j z_j C_j, delta): N + 3 Miller loops and one final
-exponentiation instead of N times four. With weights of 128 random bits drawn after the proofs are fixed, a batch that holds
-an invalid proof passes with probability at most 2^-128 (Bellare, Garay, Rabin 1998, section 3, small exponents test).
+exponentiation instead of N times four. With 2^128 - 1 weights to draw from after the proofs are fixed, a batch that
+holds an invalid proof passes with probability at most 1 / (2^128 - 1) (Bellare, Garay, Rabin 1998, section 3, small
+exponents test).
 """
 
 from __future__ import annotations
