@@ -14,6 +14,8 @@ from benchmarks.report import Report
 ROOT = Path(__file__).parents[2]
 PEER = "py_arkworks_bls12381"
 
+pytestmark = pytest.mark.timeout(900)  # where no kernel was compiled before, the first run compiles nearly all of them
+
 
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory):
