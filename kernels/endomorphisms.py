@@ -38,6 +38,7 @@ class Endomorphism:
     norm: int
 
 
+@functools.cache
 def membership_endomorphism(curve: Curve, group: Group) -> Endomorphism | None:
     """Endomorphism that tells the subgroup's points from others; ``None`` if the whole curve is the subgroup."""
     if group == "g2":
