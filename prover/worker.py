@@ -26,7 +26,7 @@ from kernels.encoding import Limbs
 from prover.circuits import get_circuit
 from prover.computed_once import ComputedOnce
 from prover.errors import BadInput, DeviceFault, ProverError
-from prover.groth16 import ProvingKey, prove, setup, validate_key
+from prover.groth16 import ProvingKey, prove, setup, validate_key, verify_batch
 from prover.groth16.prepare import prepare
 from prover.key_cache import shared_key
 from prover.key_store import load_key
@@ -42,6 +42,13 @@ _REMEMBERED_CANCELLATIONS: Final = 10_000
 _CONCURRENT_CALLS: Final = 16
 _REPEATABLE: Final = 3
 """Restarts that a call on keys survives: it does the same however often it runs."""
+
+_WARM_UP: Final[tuple[tuple[str, dict[str, int]], ...]] = (
+    ("multiply", {}),
+    ("ringct", {"depth": 1, "inputs": 1, "outputs": 1}),
+)
+_WARM_UP_BATCH: Final = 16
+"""A tiny circuit, a small one and a batch: between them they reach the kernels for every size."""
 
 _log = logging.getLogger(__name__)
 
@@ -280,11 +287,14 @@ class ProverWorker:
         self._warm.get(curve, lambda: self._prove_once(curve))
 
     def _prove_once(self, curve: str) -> None:
-        """Make, prove and verify the smallest circuit: that compiles what proving needs, and shows that it works."""
-        circuit = get_circuit("multiply", curve)
+        """Prove and verify the smallest circuits: it compiles what jobs of any size need, and shows that it works."""
         with observe_compilation(self._compiled.append):
-            key = setup(circuit.r1cs, circuit.curve, backend=self._backend, circuit="warm-up", parameters={})
-            prove(key, circuit.random_witnesses(1)[0], self._backend)
+            for name, parameters in _WARM_UP:
+                circuit = get_circuit(name, curve, **parameters)
+                key = setup(circuit.r1cs, circuit.curve, backend=self._backend, circuit="warm-up", parameters={})
+                witness = circuit.random_witnesses(1)[0]
+                proof, statement = prove(key, witness, self._backend), circuit.public_inputs(witness)
+                verify_batch(key.verifying_key, [proof] * _WARM_UP_BATCH, [statement] * _WARM_UP_BATCH, self._backend)
 
 
 def _pin(cpus: Sequence[int]) -> None:

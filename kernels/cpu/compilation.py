@@ -15,6 +15,7 @@ import os
 import pickle
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -63,6 +64,7 @@ class Compiled:
     from_cache: bool
 
 
+_compiling = threading.RLock()  # re-entrant: factories use each other; the compiler itself works for one at a time
 _observers: list[Callable[[Compiled], None]] = []
 
 
@@ -150,6 +152,24 @@ class _KernelCache(_Cache):  # type: ignore[misc]  # numba is untyped
 
     def flush(self) -> None:
         self._file.unlink(missing_ok=True)
+
+
+def compiled_once(factory: Function) -> Function:
+    """Cache what a factory of kernels returns, as :func:`functools.cache`, but let one thread make it.
+
+    Threads that need the same kernels at the same time would otherwise all compile them, one after the other.
+    """
+    made: dict[tuple[Any, ...], Any] = {}
+
+    @functools.wraps(factory)
+    def get(*key: Any) -> Any:
+        if key not in made:
+            with _compiling:
+                if key not in made:
+                    made[key] = factory(*key)
+        return made[key]
+
+    return get  # type: ignore[return-value]
 
 
 class KernelSet:

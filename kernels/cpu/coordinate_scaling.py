@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -10,14 +9,14 @@ import numpy as np
 from numba import types
 
 from kernels.backend import Array
-from kernels.cpu.compilation import U64, U64_OUT, KernelSet
+from kernels.cpu.compilation import U64, U64_OUT, KernelSet, compiled_once
 from kernels.cpu.operation import RingSpec, operation
 from kernels.curves import Curve
 from kernels.encoding import montgomery_from_ints
 from kernels.formulas import weierstrass
 
 
-@functools.cache
+@compiled_once
 def coordinate_scaling(curve: Curve, factor: int) -> Callable[[Array], Array]:
     """Return a function that multiplies every coordinate of points by a constant of the base field."""
     kernels = KernelSet(f"{curve.name}.scaling")

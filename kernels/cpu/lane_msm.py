@@ -15,7 +15,6 @@ inversions).
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +22,7 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from kernels.cpu.compilation import I32, I64, I64_OUT, U32, U32_OUT, U64, U64_OUT, KernelSet, copy_words
+from kernels.cpu.compilation import I32, I64, I64_OUT, U32, U32_OUT, U64, U64_OUT, KernelSet, compiled_once, copy_words
 from kernels.cpu.inversion import inversion
 from kernels.cpu.lane_field import LANES, MASK, RADIX, limb_count
 from kernels.cpu.lane_points import lane_points
@@ -65,7 +64,7 @@ class LaneMsmKernels:
     add_sums: Callable[[Any, int, int], None]
 
 
-@functools.cache
+@compiled_once
 def lane_msm_kernels(curve: Curve, group: Group, native: bool) -> LaneMsmKernels:
     """Compile, or load, the lane kernels of a group."""
     kernels = KernelSet(f"{curve.name}.{group}.lane_msm{'' if native else '_emulated'}")

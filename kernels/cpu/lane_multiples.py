@@ -7,7 +7,6 @@ complete, so no case is exceptional: all four groups lie on curves of odd order.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,7 @@ import numpy.typing as npt
 from numba import types
 
 from kernels.backend import Array
-from kernels.cpu.compilation import U8, U32, U64, U64_OUT, KernelSet, copy_words
+from kernels.cpu.compilation import U8, U32, U64, U64_OUT, KernelSet, compiled_once, copy_words
 from kernels.cpu.coordinate_scaling import coordinate_scaling
 from kernels.cpu.lane_called_ring import LaneCalledSpec
 from kernels.cpu.lane_field import LANES, RADIX, limb_count
@@ -61,7 +60,7 @@ class _Kernels:
     normalise: Callable[[Any, int, Any], None]
 
 
-@functools.cache
+@compiled_once
 def _lane_kernels(curve: Curve, group: Group, native: bool) -> _Kernels:
     """Compile, or load, the kernels of a group."""
     name = f"{curve.name}.{group}.lane_multiples{'' if native else '_emulated'}"

@@ -7,7 +7,6 @@ are the business of :mod:`kernels.cpu.pairing`.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 from numba import types
 
 from kernels.backend import Array
-from kernels.cpu.compilation import U64, U64_OUT, KernelSet, copy_words
+from kernels.cpu.compilation import U64, U64_OUT, KernelSet, compiled_once, copy_words
 from kernels.cpu.coordinate_scaling import coordinate_scaling
 from kernels.cpu.lane_called_ring import LaneCalledSpec
 from kernels.cpu.lane_field import LANES, MASK, RADIX, limb_count
@@ -41,7 +40,7 @@ def lane_constants(field: PrimeField, values: Sequence[Fp2]) -> Array:
     return np.repeat(np.array([(v >> (RADIX * j)) & MASK for v in raw for j in range(limbs)], np.uint64), LANES)
 
 
-@functools.cache
+@compiled_once
 def _miller_kernel(curve: Curve, native: bool) -> Callable[[Any, Any, int, Any], None]:
     """``miller(p_rows, q_rows, vectors, out)``: the accumulators as 3 * 8 rows of two Fp2 coefficients."""
     kernels = KernelSet(f"{curve.name}.lane_pairing{'' if native else '_emulated'}")

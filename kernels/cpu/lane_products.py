@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,7 +9,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from kernels.cpu.compilation import U64, U64_OUT, KernelSet
+from kernels.cpu.compilation import U64, U64_OUT, KernelSet, compiled_once
 from kernels.cpu.lane_field import LANES, WORD, LaneSpec
 from kernels.cpu.lane_words import load_words, pointers_to, store_words, words_product
 from kernels.cpu.operation import RingSpec, operation
@@ -19,7 +18,7 @@ from kernels.curves import Curve
 INT = types.int64
 
 
-@functools.cache
+@compiled_once
 def lane_multiply(curve: Curve, native: bool) -> Callable[..., None]:
     """Compile, or load, ``(left, right, n, step, out)`` as in :class:`kernels.cpu.scalars.ScalarKernels`."""
     kernels = KernelSet(f"{curve.name}.fr.lane_products{'' if native else '_emulated'}")

@@ -5,7 +5,6 @@ The products of eight entries, of whatever rows, are independent; only their sum
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,7 +13,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from kernels.cpu.compilation import I32, I64, U64, U64_OUT, KernelSet
+from kernels.cpu.compilation import I32, I64, U64, U64_OUT, KernelSet, compiled_once
 from kernels.cpu.lane_field import LANES, WORD, LaneSpec
 from kernels.cpu.lane_words import WORDS, load_words, pointers_to, store_words, words_product
 from kernels.cpu.operation import RingSpec, operation
@@ -24,7 +23,7 @@ CHUNK = 256  # products that wait for their sums in the L1 cache; a multiple of 
 INT = types.int64
 
 
-@functools.cache
+@compiled_once
 def lane_sparse_product(curve: Curve, native: bool) -> Callable[..., None]:
     """Compile, or load, ``(indptr, indices, coefficients, vector, first, last, out)``: rows first .. last."""
     kernels = KernelSet(f"{curve.name}.fr.lane_sparse{'' if native else '_emulated'}")

@@ -18,7 +18,6 @@ J. W. Cooley, J. W. Tukey, "An algorithm for the machine calculation of complex 
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +26,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from kernels.cpu.compilation import U64, U64_OUT, KernelSet
+from kernels.cpu.compilation import U64, U64_OUT, KernelSet, compiled_once
 from kernels.cpu.lane_field import LANES, WORD, LaneElement, LaneField, LaneSpec
 from kernels.cpu.lane_words import load_words, pointers_to, store_words
 from kernels.cpu.operation import call, operation
@@ -69,7 +68,7 @@ class LaneTransformKernels:
     vector_words: int
 
 
-@functools.cache
+@compiled_once
 def lane_transform_kernels(curve: Curve, native: bool) -> LaneTransformKernels:
     """Compile, or load, the transforms over a curve's scalar field."""
     kernels = KernelSet(f"{curve.name}.fr.lane_transform{'' if native else '_emulated'}")

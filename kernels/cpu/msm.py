@@ -10,7 +10,6 @@ D. J. Bernstein, J. Doumen, T. Lange, J.-J. Oosterwijk, "Faster batch forgery id
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ import numpy.typing as npt
 from numba import types
 
 from kernels.backend import Array, Bases, Interrupted
-from kernels.cpu.compilation import I32, I32_OUT, U64, U64_OUT, KernelSet
+from kernels.cpu.compilation import I32, I32_OUT, U64, U64_OUT, KernelSet, compiled_once
 from kernels.cpu.msm_plan import window_count
 from kernels.cpu.points import point_functions
 from kernels.curves import Curve, Group
@@ -41,7 +40,7 @@ class MsmKernels:
     multiply_base: Callable[[Any, Any, int, int, int, Any], None]
 
 
-@functools.cache
+@compiled_once
 def msm_kernels(curve: Curve, group: Group) -> MsmKernels:
     """Compile, or load, the MSM kernels of a group."""
     kernels = KernelSet(f"{curve.name}.{group}.msm")

@@ -15,7 +15,6 @@ L. Fuentes-Castaneda, E. Knapp, F. Rodriguez-Henriquez, "Faster hashing to G2", 
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +23,7 @@ import numpy as np
 from numba import types
 
 from kernels.cpu.called_ring import CalledSpec
-from kernels.cpu.compilation import U64, U64_OUT, KernelSet, copy_words
+from kernels.cpu.compilation import U64, U64_OUT, KernelSet, compiled_once, copy_words
 from kernels.cpu.inversion import inversion
 from kernels.cpu.operation import RingSpec, operation
 from kernels.curves import Curve, Fp2
@@ -70,7 +69,7 @@ class PairingKernels:
     exponentiates_to_one: Callable[[Any, int], bool]
 
 
-@functools.cache
+@compiled_once
 def pairing_kernels(curve: Curve) -> PairingKernels:
     """Compile, or load, the pairing of a curve."""
     kernels = KernelSet(f"{curve.name}.pairing")

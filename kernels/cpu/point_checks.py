@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from kernels.cpu.compilation import U8_OUT, U64, KernelSet
+from kernels.cpu.compilation import U8_OUT, U64, KernelSet, compiled_once
 from kernels.cpu.operation import operation, predicate
 from kernels.cpu.points import point_functions, ring_spec
 from kernels.curves import Curve, Group
@@ -27,7 +26,7 @@ class PointChecks:
     in_subgroup: Callable[[Any, int, Any], None]
 
 
-@functools.cache
+@compiled_once
 def point_checks(curve: Curve, group: Group) -> PointChecks:
     """Compile, or load, the validation kernels of a group."""
     kernels = KernelSet(f"{curve.name}.{group}.checks")

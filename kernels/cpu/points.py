@@ -7,14 +7,13 @@ infinity on either side, equal points, opposite points.
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from kernels.cpu.called_ring import CalledSpec
-from kernels.cpu.compilation import KernelSet, copy_words
+from kernels.cpu.compilation import KernelSet, compiled_once, copy_words
 from kernels.cpu.inversion import inversion
 from kernels.cpu.operation import RingSpec, operation, predicate
 from kernels.curves import Curve, Group
@@ -56,7 +55,7 @@ def ring_spec(curve: Curve, group: Group) -> RingSpec:
     return RingSpec(curve.fp, 1 if group == "g1" else 2, inline=False)
 
 
-@functools.cache
+@compiled_once
 def point_functions(curve: Curve, group: Group, family: str) -> PointFunctions:
     """Instantiate the point functions of a group for the kernels of ``family`` (part of their symbol names)."""
     spec = ring_spec(curve, group)

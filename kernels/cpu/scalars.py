@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from kernels.cpu.compilation import I32, I64, U64, U64_OUT, KernelSet
+from kernels.cpu.compilation import I32, I64, U64, U64_OUT, KernelSet, compiled_once
 from kernels.cpu.operation import RingSpec, operation
 from kernels.curves import Curve
 
@@ -32,7 +31,7 @@ class ScalarKernels:
     transform: Callable[[Any, Any, int], None]
 
 
-@functools.cache
+@compiled_once
 def scalar_kernels(curve: Curve) -> ScalarKernels:
     """Compile, or load, the scalar kernels of a curve."""
     kernels = KernelSet(f"{curve.name}.fr")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numba import types
 
-from kernels.cpu.compilation import I32, I32_OUT, I64, U64, U64_OUT, KernelSet
+from kernels.cpu.compilation import I32, I32_OUT, I64, U64, U64_OUT, KernelSet, compiled_once
 from kernels.cpu.operation import RingSpec, operation
 from kernels.encoding import limbs_from_ints
 
@@ -43,7 +43,7 @@ class Step(IntEnum):
     """<left> * <right> must equal <out>; the k-th CHECK belongs to constraint ``checks[k]``"""
 
 
-@functools.cache
+@compiled_once
 def _run_kernel(curve: Curve) -> Callable[..., None]:
     """Compile, or load, the interpreter over a curve's scalar field."""
     kernels = KernelSet(f"{curve.name}.witness_program")

@@ -1,8 +1,10 @@
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 from kernels.cpu import compilation
-from kernels.cpu.compilation import U64, Compiled, KernelSet, observe_compilation
+from kernels.cpu.compilation import U64, Compiled, KernelSet, compiled_once, observe_compilation
 
 PROGRAM = """
 from numba import types
@@ -73,3 +75,19 @@ def test_observers_hear_of_every_kernel():
 
     assert [type(event) for event in events] == [Compiled]
     assert events[0].kernel == "test.observed.nothing"
+
+
+def test_threads_that_need_the_same_kernels_make_them_once():
+    made = []
+
+    @compiled_once
+    def factory(name):
+        made.append(name)
+        time.sleep(0.05)
+        return object()
+
+    with ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(factory, ["a"] * 8))
+    assert made == ["a"]
+    assert len(set(results)) == 1
+    assert factory("b") is not results[0]
