@@ -32,6 +32,25 @@ def test_exactly_the_bad_proofs_are_named(vk, proven, backend, another_point, ba
     assert bad_indices(vk, proofs, proven[1], backend) == tuple(bad)
 
 
+@pytest.mark.parametrize("element", ["a", "b", "c"])
+@pytest.mark.parametrize("bad", [[0], [13], [5, 20], [7, 8, 9]], ids=str)
+def test_exactly_the_bad_proofs_of_a_large_batch_are_named(vk, proven, backend, another_point, bad, element):
+    """Large enough for the lanes to take part in every step."""
+    proofs, inputs = list(proven[0]) * 3, list(proven[1]) * 3
+    groth16.verify_batch(vk, proofs, inputs, backend)
+    for index in bad:
+        stranger = another_point["g2" if element == "b" else "g1"]
+        proofs[index] = dataclasses.replace(proofs[index], **{element: stranger})
+    assert bad_indices(vk, proofs, inputs, backend) == tuple(bad)
+
+
+def test_points_outside_the_subgroup_are_named_in_a_large_batch(vk, proven, backend, outside_subgroup):
+    for group, point in outside_subgroup.items():
+        proofs, inputs = list(proven[0]) * 3, list(proven[1]) * 3
+        proofs[11] = dataclasses.replace(proofs[11], **{"a" if group == "g1" else "b": point})
+        assert bad_indices(vk, proofs, inputs, backend) == (11,)
+
+
 def test_swapped_statements_are_named(vk, proven, backend):
     inputs = list(proven[1])
     inputs[1], inputs[5] = inputs[5], inputs[1]
