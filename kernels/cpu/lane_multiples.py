@@ -51,13 +51,10 @@ class _Kernels:
         ``out`` takes (X, Y) and (Z, Z) as eight rows each.
     image
         ``(points, n, factors, out)``: an endomorphism's images.
-    normalise
-        ``(projective, n, out)``: to affine points.
     """
 
     follow: Callable[[Any, int, Any, int, Any, Any], None]
     image: Callable[[Any, int, Any, Any], None]
-    normalise: Callable[[Any, int, Any], None]
 
 
 @compiled_once
@@ -107,25 +104,35 @@ def _lane_kernels(curve: Curve, group: Group, native: bool) -> _Kernels:
         scatter(out[rows_out:], 0, points, 1)
 
     shared = KernelSet(f"{curve.name}.{group}.multiples")
-    scalar = point_functions(curve, group, "multiples")
-    to_affine, scratch_words, scalar_words = scalar.to_affine, scalar.scratch_words, scalar.spec.words
-    apply = operation(scalar.spec, _multiply_x if group == "g1" else miller.twisted_frobenius, (2, 2), 2, outline=True)
-    from_projective = operation(scalar.spec, weierstrass.xyzz_from_projective, (3,), 4, outline=True)
+    apply = operation(
+        ring_spec(curve, group), _multiply_x if group == "g1" else miller.twisted_frobenius, (2, 2), 2, outline=True
+    )
 
     @shared.kernel(U64, types.int64, U64, U64_OUT)
     def image(points: Any, n: int, factors: Any, out: Any) -> None:
         for k in range(n):
             apply(out, k, points, k, factors, 0)
 
-    @shared.kernel(U64, types.int64, U64_OUT)
+    return _Kernels(follow, image)
+
+
+@compiled_once
+def _normalise(curve: Curve, group: Group) -> Callable[[Any, int, Any], None]:
+    """Compile, or load, ``normalise(projective, n, out)``: to affine points. Subgroup checks do without it."""
+    kernels = KernelSet(f"{curve.name}.{group}.multiples")
+    scalar = point_functions(curve, group, "multiples")
+    to_affine, scratch_words, words = scalar.to_affine, scalar.scratch_words, scalar.spec.words
+    from_projective = operation(scalar.spec, weierstrass.xyzz_from_projective, (3,), 4, outline=True)
+
+    @kernels.kernel(U64, types.int64, U64_OUT)
     def normalise(projective: Any, n: int, out: Any) -> None:
-        xyzz = np.empty(4 * scalar_words * n, np.uint64)
+        xyzz = np.empty(4 * words * n, np.uint64)
         scratch = np.empty(scratch_words, np.uint64)
         for k in range(n):
             from_projective(xyzz, k, projective, k)
         to_affine(out, xyzz, n, scratch)
 
-    return _Kernels(follow, image, normalise)
+    return normalise
 
 
 def _multiply_x(point: tuple[Any, Any], factors: tuple[Any, Any]) -> tuple[Any, Any]:
@@ -187,7 +194,7 @@ class LaneMultiples:
         table = np.stack([points, once, self._images(once, endomorphism)])
         sums = self._follow(table, self._code(row, negative, n), np.full(steps, DOUBLE | ADD, np.uint8))
         out = np.empty((n, *self.curve.point_shape(self.group)), np.uint64)
-        self._kernels.normalise(np.ascontiguousarray(sums).reshape(-1), n, out.reshape(-1))
+        _normalise(self.curve, self.group)(np.ascontiguousarray(sums).reshape(-1), n, out.reshape(-1))
         return out
 
     def _images(self, points: Array, endomorphism: Endomorphism) -> Array:
