@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +24,7 @@ from kernels.cpu.msm_plan import MsmPlan, plan_msm
 from kernels.cpu.pairing import pairing_kernels
 from kernels.cpu.portable import PortableBackend
 from kernels.cpu.scratch import borrow_scratch
+from kernels.cpu.threads import for_each
 from kernels.cpu.transform_plan import SMALLEST
 from kernels.curves import Curve, Group
 from kernels.encoding import ints_from_limbs
@@ -160,12 +160,7 @@ class IfmaBackend(PortableBackend):
                 kernels.weigh(rows, workspace, entries, starts, count, plan.buckets, out)
 
         jobs = [(number, u) for number in range(tasks.slices) for u in range(0, plan.sets, tasks.sets_each)]
-        if threads == 1:
-            for job in jobs:
-                run(job)
-        else:
-            with ThreadPoolExecutor(threads) as pool:
-                list(pool.map(run, jobs))
+        for_each(run, jobs, threads)
         kernels.add_sums(sums.reshape(-1), tasks.slices, plan.sets)
         result = np.empty(curve.point_shape(group), np.uint64)
         shared.combine(sums[0].reshape(-1), plan.sets, plan.window_bits, result.reshape(-1))

@@ -11,7 +11,6 @@ D. J. Bernstein, J. Doumen, T. Lange, J.-J. Oosterwijk, "Faster batch forgery id
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +22,7 @@ from kernels.backend import Array, Bases, Interrupted
 from kernels.cpu.compilation import I32, I32_OUT, U64, U64_OUT, KernelSet, compiled_once
 from kernels.cpu.msm_plan import window_count
 from kernels.cpu.points import point_functions
+from kernels.cpu.threads import for_each
 from kernels.curves import Curve, Group
 
 SCALAR_LIMBS = 4
@@ -159,12 +159,7 @@ def msm(bases: Bases, scalars: Array, threads: int, should_stop: Callable[[], bo
             raise Interrupted("the multiplication was cancelled")
         kernels.sum_window(flat, digits[window], n, c, sums[window].reshape(-1))
 
-    if threads == 1:
-        for window in range(windows):
-            run(window)
-    else:
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(run, range(windows)))
+    for_each(run, range(windows), threads)
     result = np.empty(curve.point_shape(group), np.uint64)
     kernels.combine(sums.reshape(-1), windows, c, result.reshape(-1))
     return result
@@ -190,10 +185,5 @@ def multiply_base(curve: Curve, group: Group, point: Array, scalars: npt.NDArray
 
     size = 4096  # bounds the XYZZ accumulators and keeps several threads busy
     chunks = [slice(start, min(start + size, n)) for start in range(0, n, size)]
-    if threads == 1:
-        for chunk in chunks:
-            run(chunk)
-    else:
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(run, chunks))
+    for_each(run, chunks, threads)
     return out

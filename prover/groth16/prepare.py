@@ -71,7 +71,7 @@ def prepare(pk: ProvingKey, backend: Backend) -> PreparedKey:
 
 
 TABLE_BYTES = 256 << 20
-"""Memory for multiples of one key's points. A RingCT key of depth 3 uses 40 MiB of it; see the backend's load_bases."""
+"""Memory for multiples of one key's points. A RingCT key of depth 3 uses 37 MiB of it; see the backend's load_bases."""
 
 
 def _prepare(pk: ProvingKey, backend: Backend) -> PreparedKey:
