@@ -2,7 +2,7 @@
 
 Numba's own cache looks only at the file of the jitted function; ours are instantiated from formulas and IR builders
 in other files, so a change there would leave a stale kernel behind. Compiled kernels therefore live in a folder
-named by a hash of every kernel source, of the compiler versions and of the CPU: any change makes a new folder.
+named by a hash of every CPU kernel source, of the compiler versions and of the CPU: any change makes a new folder.
 """
 
 from __future__ import annotations
@@ -89,7 +89,8 @@ def _announce(event: Compiled) -> None:
 def _stamp() -> str:
     """Hash of everything a compiled kernel depends on."""
     digest = hashlib.sha256()
-    for source in sorted(Path(__file__).parents[1].rglob("*.py")):
+    package = Path(__file__).parents[1]
+    for source in sorted((*package.glob("*.py"), *package.glob("cpu/*.py"), *package.glob("formulas/*.py"))):
         digest.update(source.name.encode() + b"\0" + source.read_bytes())
     versions = (sys.version, numba.__version__, llvmlite.__version__)
     cpu = (llvmlite.binding.get_host_cpu_name(), llvmlite.binding.get_host_cpu_features().flatten())
