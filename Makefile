@@ -5,8 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BENCH_READY := $(VENV)/.bench-ready
+SECONDS ?= 60
 
-.PHONY: help demo test lint format lock bench bench-full clean
+.PHONY: help demo test fuzz lint format lock bench bench-full clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,6 +17,9 @@ demo: $(READY) ## prove and verify a batch of RingCT and of Multiply proofs
 
 test: $(READY) ## run the tests
 	$(BIN)/pytest
+
+fuzz: $(READY) ## hold every fast path against simple ones on random and hostile input, for SECONDS=60
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(if $(CASE),--case $(CASE))
 
 lint: $(READY) ## check style and types
 	$(BIN)/ruff check

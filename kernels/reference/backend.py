@@ -75,7 +75,7 @@ class ReferenceBackend:
         """Whether each point has coordinates below p and lies on the curve."""
         points = check_points(curve, group, points)
         limbs = np.array([value < curve.fp.modulus for value in ints_from_limbs(points)], np.bool_)
-        canonical = limbs.reshape(len(points), -1).all(axis=1)
+        canonical = limbs.reshape(len(points), 2 * curve.coordinate_limbs(group) // curve.fp.limbs).all(axis=1)
         on_curve = [group_law.is_on_curve(curve, group, point) for point in group_law.decode(curve, group, points)]
         return np.logical_and(canonical, on_curve)
 

@@ -11,6 +11,7 @@ def test_on_curve_tells_points_infinity_and_strangers_apart(backend, curve, grou
     points[4].reshape(-1)[0] ^= np.uint64(1)  # x changed
     points[5].reshape(-1)[-curve.fp.limbs] ^= np.uint64(2)  # y changed
     assert backend.on_curve(curve, group, points).tolist() == [True, True, True, True, False, False]
+    assert backend.on_curve(curve, group, points[:0]).shape == (0,)
 
 
 def test_coordinates_at_or_above_the_modulus_are_refused_although_the_residue_fits(backend, curve, group, multiples):
