@@ -93,7 +93,7 @@ def build_parser() -> argparse.ArgumentParser:
     _command(commands, "down", "stop the service on this machine", (*_CLIENT_SETTINGS, "drain_timeout_s"))
     _command(commands, "status", "show the service, its workers and its figures", _CLIENT_SETTINGS)
     _add_submit(commands)
-    _command(commands, "doctor", "check this machine and prove on it; every finding comes with its fix", SETTINGS)
+    _add_doctor(commands)
     return parser
 
 
@@ -145,6 +145,13 @@ def _add_submit(commands: Any) -> None:  # noqa: ANN401 - see _command
         help=f"{LOWEST_PRIORITY} to {HIGHEST_PRIORITY}, highest first (%(default)s)",
     )
     parser.add_argument("--out", metavar="DIR", help="write each proof and its public inputs there")
+
+
+def _add_doctor(commands: Any) -> None:  # noqa: ANN401 - see _command
+    parser = _command(
+        commands, "doctor", "check this machine and prove on it; every finding comes with its fix", SETTINGS
+    )
+    parser.add_argument("--warm", action="store_true", help="compile every kernel now, so that nothing compiles later")
 
 
 def _positive(given: str) -> int:

@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_DOMAIN_WORTH_THREADS = 1024
-"""Below this domain size, starting threads within a proof costs more than they save (measured: about 10 ms a proof)."""
-
 OnItemPhase: TypeAlias = Callable[[int, Phase, float], None]
 """Called from the proving threads with an item's index, the phase that ended and its seconds."""
 
@@ -160,7 +157,7 @@ class ParallelProver:
         started = time.perf_counter()
         self._check_batch(witnesses)
         backend = self.config.backend or kernels.get_backend()
-        threads = max(1, self.pool.threads // len(witnesses)) if self.key.domain_size >= _DOMAIN_WORTH_THREADS else 1
+        threads = max(1, self.pool.threads // len(witnesses))
 
         def prove_item(index: int) -> ProofResult:
             return _prove_item(

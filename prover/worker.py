@@ -26,13 +26,15 @@ from kernels.encoding import Limbs
 from prover.circuits import get_circuit
 from prover.computed_once import ComputedOnce
 from prover.errors import BadInput, DeviceFault, ProverError
-from prover.groth16 import ProvingKey, prove, setup, validate_key, verify_batch
+from prover.groth16 import ProvingKey, validate_key
 from prover.groth16.prepare import prepare
 from prover.key_cache import shared_key
 from prover.key_store import load_key
 from prover.parallel import ParallelProver, ProofResult, ProverConfig
 from prover.pool import ProverPool
+from prover.warm_up import warm_up
 
+_CURVES: Final = tuple(curve.name for curve in kernels.CURVES)
 _KEYS: Final = 16
 _KEY_ATTEMPTS: Final = 5
 _KEY_RETRY_S: Final = 0.5
@@ -42,13 +44,6 @@ _REMEMBERED_CANCELLATIONS: Final = 10_000
 _CONCURRENT_CALLS: Final = 16
 _REPEATABLE: Final = 3
 """Restarts that a call on keys survives: it does the same however often it runs."""
-
-_WARM_UP: Final[tuple[tuple[str, dict[str, int]], ...]] = (
-    ("multiply", {}),
-    ("ringct", {"depth": 1, "inputs": 1, "outputs": 1}),
-)
-_WARM_UP_BATCH: Final = 16
-"""A tiny circuit, a small one and a batch: between them they reach the kernels for every size."""
 
 _log = logging.getLogger(__name__)
 
@@ -73,7 +68,7 @@ class ProverWorker:
     backend
         For :func:`kernels.get_backend`.
     curves
-        Whose kernels it makes ready at once.
+        Whose kernels it makes ready when it starts, so that no job waits for a compiler.
     cpus
         CPUs it is pinned to; empty for no preference.
     """
@@ -85,7 +80,7 @@ class ProverWorker:
         threads: int,
         key_directory: str,
         backend: str = "auto",
-        curves: Sequence[str] = ("bls12_381",),
+        curves: Sequence[str] = _CURVES,
         cpus: Sequence[int] = (),
     ) -> None:
         _pin(cpus)
@@ -284,17 +279,11 @@ class ProverWorker:
                 _log.exception("the kernels of %s did not become ready", curve)
 
     def _make_ready(self, curve: str) -> None:
-        self._warm.get(curve, lambda: self._prove_once(curve))
+        self._warm.get(curve, lambda: self._compile(curve))
 
-    def _prove_once(self, curve: str) -> None:
-        """Prove and verify the smallest circuits: it compiles what jobs of any size need, and shows that it works."""
+    def _compile(self, curve: str) -> None:
         with observe_compilation(self._compiled.append):
-            for name, parameters in _WARM_UP:
-                circuit = get_circuit(name, curve, **parameters)
-                key = setup(circuit.r1cs, circuit.curve, backend=self._backend, circuit="warm-up", parameters={})
-                witness = circuit.random_witnesses(1)[0]
-                proof, statement = prove(key, witness, self._backend), circuit.public_inputs(witness)
-                verify_batch(key.verifying_key, [proof] * _WARM_UP_BATCH, [statement] * _WARM_UP_BATCH, self._backend)
+            warm_up(curve, self._backend)
 
 
 def _pin(cpus: Sequence[int]) -> None:

@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,15 +30,17 @@ from cluster.rendering import Console, byte_size, counted, duration
 from cluster.self_test import self_test
 from cluster.service import discover
 from cluster.settings import Settings, load_settings
-from kernels.cpu.compilation import kernel_cache_folder
+from kernels.cpu.compilation import Compiled, kernel_cache_folder, observe_compilation
 from prover.errors import BadInput, ProverError
 from prover.key_store import list_keys, load_key
+from prover.warm_up import warm_up
 
 _LEAST_SHARED_MEMORY: Final = 1 << 30
 _LEAST_MEMORY: Final = 2 << 30
 _SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - where Ray keeps its objects
 _OLDEST_PYTHON: Final = (3, 11)
 _NEWEST_PYTHON: Final = (3, 14)
+_WRONG: Final = "run make test; if it fails, look at the machine's memory and CPU"
 _SIGNS: Final = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failure": ("✗", "red")}
 
 Status = Literal["ok", "warning", "failure"]
@@ -62,7 +65,7 @@ class Finding:
 def run(options: argparse.Namespace, console: Console) -> int:
     """Look at everything, say what was found, and return 1 if something must be fixed first."""
     settings = load_settings(options.settings, config=options.config)
-    findings = list(_examine(settings, console))
+    findings = list(_examine(settings, console, warm=options.warm))
     failed = any(finding.status == "failure" for finding in findings)
     warned = any(finding.status == "warning" for finding in findings)
     document = {
@@ -75,7 +78,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     return ExitCode.FAILED if failed else ExitCode.OK
 
 
-def _examine(settings: Settings, console: Console) -> Iterator[Finding]:
+def _examine(settings: Settings, console: Console, *, warm: bool) -> Iterator[Finding]:
     yield _python()
     yield from map(_package, PACKAGES)
     yield _cpu()
@@ -91,6 +94,8 @@ def _examine(settings: Settings, console: Console) -> Iterator[Finding]:
         for name in ("ray_port", "dashboard_port", "metrics_port"):
             yield _port(name, getattr(settings, name))
     with compilation_shown(console):
+        if warm:
+            yield _kernels(settings)
         for curve in kernels.CURVES:
             yield _self_test(curve)
 
@@ -192,12 +197,25 @@ def _port(name: str, port: int) -> Finding:
     return Finding(label, "ok", f"{port} is free" if port else "any")
 
 
+def _kernels(settings: Settings) -> Finding:
+    """Make the kernels of every curve ready, and say what that took."""
+    started, ready = time.perf_counter(), list[Compiled]()
+    try:
+        with observe_compilation(ready.append):
+            for curve in kernels.CURVES:
+                warm_up(curve, kernels.get_backend(settings.backend))
+    except ProverError as error:
+        return Finding("kernels", "failure", str(error), _WRONG)
+    compiled, took = sum(not kernel.from_cache for kernel in ready), duration(time.perf_counter() - started)
+    return Finding("kernels", "ok", f"{counted(len(ready), 'kernel')} ready in {took}, {compiled} of them compiled now")
+
+
 def _self_test(curve: kernels.Curve) -> Finding:
     label = f"proof on {curve.name}"
     try:
         test = self_test(curve)
     except ProverError as error:
-        return Finding(label, "failure", str(error), "run make test; if it fails, look at the machine's memory and CPU")
+        return Finding(label, "failure", str(error), _WRONG)
     return Finding(label, "ok", f"proved in {duration(test.prove_s)}, verified in {duration(test.verify_s)}")
 
 

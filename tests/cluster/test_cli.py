@@ -253,7 +253,7 @@ def test_doctor_looks_at_everything_and_says_how_to_fix(monkeypatch, tmp_path):
     monkeypatch.setattr(doctor, "self_test", lambda _: SimpleNamespace(prove_s=0.01, verify_s=0.002))
     (tmp_path / ("0" * 64)).mkdir()
     console = Console(as_json=True, out=io.StringIO(), log=io.StringIO())
-    options = SimpleNamespace(settings={"key_dir": str(tmp_path), "threads": "1000"}, config=None)
+    options = SimpleNamespace(settings={"key_dir": str(tmp_path), "threads": "1000"}, config=None, warm=False)
     assert doctor.run(options, console) == ExitCode.FAILED
     document = json.loads(console.out.getvalue())
     assert document["healthy"] is False
@@ -275,10 +275,31 @@ def test_doctor_reports_wrong_arithmetic(monkeypatch, tmp_path):
 
     monkeypatch.setattr(doctor, "self_test", broken)
     console = Console(as_json=False, out=io.StringIO(), log=io.StringIO())
-    options = SimpleNamespace(settings={"key_dir": str(tmp_path / "none")}, config=None)
+    options = SimpleNamespace(settings={"key_dir": str(tmp_path / "none")}, config=None, warm=False)
     assert doctor.run(options, console) == ExitCode.FAILED
     assert "1 + 1 is 3" in console.out.getvalue()
     assert "Not ready" in console.out.getvalue()
+
+
+def test_doctor_warms_every_curve_and_says_how_long_it_took(monkeypatch, tmp_path):
+    from cluster.commands import doctor
+    from cluster.rendering import Console
+    from kernels.cpu.compilation import Compiled, _announce
+
+    def warm_up(curve, _backend):
+        _announce(Compiled(f"{curve.name}.a", 1.0, from_cache=False))
+        _announce(Compiled(f"{curve.name}.b", 0.1, from_cache=True))
+
+    monkeypatch.setattr(doctor, "warm_up", warm_up)
+    monkeypatch.setattr(doctor, "self_test", lambda _: SimpleNamespace(prove_s=0.01, verify_s=0.002))
+    console = Console(as_json=True, out=io.StringIO(), log=io.StringIO())
+    parsed = cli.build_parser().parse_args(["doctor", "--warm", "--json"])
+    options = SimpleNamespace(settings={"key_dir": str(tmp_path / "none")}, config=None, warm=parsed.warm)
+    doctor.run(options, console)
+    findings = {finding["check"]: finding for finding in json.loads(console.out.getvalue())["findings"]}
+    assert findings["kernels"]["found"].startswith("4 kernels ready in ")
+    assert findings["kernels"]["found"].endswith("2 of them compiled now")
+    assert "compiled 2 kernels in" in console.log.getvalue()
 
 
 # --- end to end

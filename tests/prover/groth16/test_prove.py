@@ -1,5 +1,6 @@
 import dataclasses
 import threading
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -163,3 +164,19 @@ def test_concurrent_proofs_share_the_key(pk, vk, witness_of, backend):
     for thread in threads:
         thread.join()
     groth16.verify_batch(vk, [proofs[x] for x in range(2, 10)], [witness_of(x)[1:3] for x in range(2, 10)], backend)
+
+
+def test_a_small_proof_takes_one_thread_however_many_are_offered(pk, witness_of, backend, monkeypatch):
+    seen = []
+
+    class Watching(type(backend)):
+        def msm(self, bases, scalars, threads=1, should_stop=None):
+            seen.append(threads)
+            return super().msm(bases, scalars, threads, should_stop)
+
+    groth16.prove(pk, witness_of(3), Watching(), threads=2)
+    assert set(seen) == {1}
+    seen.clear()
+    monkeypatch.setattr(import_module("prover.groth16.prove"), "DOMAIN_WORTH_THREADS", pk.domain_size)
+    groth16.prove(pk, witness_of(3), Watching(), threads=2)
+    assert 2 in seen
