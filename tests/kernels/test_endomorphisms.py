@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from kernels import points_from_ints
-from kernels.endomorphisms import cube_root_endomorphism, decompose, membership_endomorphism, signed_digits
+from kernels.endomorphisms import cube_root_endomorphism, membership_endomorphism, signed_digits
 from kernels.reference import group_law
 from kernels.reference.field_elements import Fp2Element, FpElement
 
@@ -69,15 +69,3 @@ def test_the_cube_root_acts_as_its_eigenvalue(curve):
     image = (x * FpElement(endomorphism.factors[0][0], curve.fp.modulus), y)
     assert image == group_law.multiply((x, y), endomorphism.eigenvalue % curve.fr.modulus)
     assert image[0] != x
-
-
-def test_scalars_are_halved_and_short_pairs_found_again(curve, rng):
-    r, root = curve.fr.modulus, cube_root_endomorphism(curve).eigenvalue
-    assert (root * root + root + 1) % r == 0
-    for scalar in [0, 1, r - 1, root % r, *(rng.randrange(r) for _ in range(200))]:
-        a, b = decompose(scalar, root, r)
-        assert (a + b * root - scalar) % r == 0
-        assert max(abs(a), abs(b)) < 1 << 129
-    for _ in range(200):
-        pair = rng.randrange(1 << 64), rng.randrange(1 << 64)
-        assert decompose((pair[0] + pair[1] * root) % r, root, r) == pair
