@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from kernels.backend import Array, Bases
+from kernels import pairing_equation
+from kernels.backend import Array, Bases, CombinationAnswer, EquationAnswer, PairingEquation
+from kernels.cpu import lane_membership
 from kernels.cpu.features import has_ifma
 from kernels.cpu.lane_field import LANES
 from kernels.cpu.lane_msm import lane_bases, lane_msm
@@ -16,16 +19,37 @@ from kernels.cpu.lane_ntt import lane_ntt
 from kernels.cpu.lane_pairing import PAIRS_PAY_FROM, miller_values
 from kernels.cpu.lane_products import lane_multiply
 from kernels.cpu.lane_sparse import lane_sparse_product
-from kernels.cpu.pairing import pairing_kernels
+from kernels.cpu.lane_window_sum import WindowTables, affine_from_projective
+from kernels.cpu.packed_pairing import packed_pairing
 from kernels.cpu.portable import PortableBackend
 from kernels.cpu.transform_plan import SMALLEST
 from kernels.curves import Curve, Group
-from kernels.encoding import ints_from_limbs
+from kernels.encoding import ints_from_limbs, montgomery_from_ints
 from kernels.endomorphisms import membership_endomorphism
-from kernels.operands import check_domain, check_multiples, check_pairs, check_points, check_scalars
+from kernels.operands import (
+    check_domain,
+    check_equation_points,
+    check_multiples,
+    check_pairs,
+    check_points,
+    check_scalars,
+)
 
 LANES_PAY_FROM = 48
 """Points from which lanes beat one lane without tables; with tables they always do."""
+
+WINDOW_TABLES_UP_TO = 32
+"""Bases of a pairing equation that get tables of every window's multiples, of 48 KiB each on BLS12-381."""
+
+
+@dataclass(frozen=True)
+class PackedEquation:
+    """What :mod:`kernels.cpu.packed_pairing` prepares of a pairing equation, and tables of the bases if few."""
+
+    constant: Array
+    lines: Array
+    tables: WindowTables | None
+    p: WindowTables
 
 
 class IfmaBackend(PortableBackend):
@@ -88,6 +112,8 @@ class IfmaBackend(PortableBackend):
     def in_subgroup(self, curve: Curve, group: Group, points: Array) -> npt.NDArray[np.bool_]:
         """Whether each point on the curve has order dividing r."""
         points = check_points(curve, group, points)
+        if group == "g1":
+            return lane_membership.in_subgroup(curve, points, native=self._native)
         if membership_endomorphism(curve, group) is None or len(points) < LANES:
             return super().in_subgroup(curve, group, points)
         return LaneMultiples(curve, group, native=self._native).in_subgroup(points)
@@ -101,7 +127,66 @@ class IfmaBackend(PortableBackend):
     def pairing_product_is_one(self, curve: Curve, g1_points: Array, g2_points: Array) -> bool:
         """Whether the product of e(P_i, Q_i) is one."""
         g1_points, g2_points = check_pairs(curve, g1_points, g2_points)
+        finite = g1_points.any(axis=(1, 2)) & g2_points.any(axis=(1, 2, 3))
+        if not finite.all():
+            g1_points, g2_points = g1_points[finite], g2_points[finite]
+        pairing = packed_pairing(curve, self._native)
         if len(g1_points) < PAIRS_PAY_FROM:
-            return super().pairing_product_is_one(curve, g1_points, g2_points)
-        values = miller_values(curve, self._native, g1_points, g2_points)
-        return bool(pairing_kernels(curve).exponentiates_to_one(values.reshape(-1), len(values)))
+            value, _ = pairing.miller_value(g1_points, g2_points)
+            return pairing.is_one([], [value])
+        values, _ = miller_values(curve, self._native, g1_points, g2_points)
+        return pairing.is_one(values, [])
+
+    def load_equation(self, curve: Curve, p: Array, q: Array, bases: Array) -> PairingEquation:
+        """Prepare a pairing equation: the value of (P, Q_0), the lines of Q_1 and Q_2, and tables of few bases."""
+        p, q = check_equation_points(curve, p, q)
+        loaded = self.load_bases(curve, "g1", bases)
+        pairing = packed_pairing(curve, self._native)
+        constant, _ = pairing.miller_value(p[np.newaxis], q[:1])
+        few = len(loaded) <= WINDOW_TABLES_UP_TO
+        tables = WindowTables(curve, loaded.points, native=self._native) if few else None
+        table_of_p = WindowTables(curve, p[np.newaxis], native=self._native)
+        prepared = PackedEquation(constant, pairing.lines(q[1], q[2]), tables, table_of_p)
+        return PairingEquation(curve, p, q, loaded, prepared)
+
+    def check_equation(self, equation: PairingEquation, scalars: Array, a: Array, b: Array, c: Array) -> EquationAnswer:
+        """Check a pairing equation for A, B, C and scalars."""
+        curve, prepared, scalars = equation.curve, equation.prepared, check_scalars(equation.bases, scalars)
+        a, c = check_points(curve, "g1", np.stack([a, c]))
+        (b,) = check_points(curve, "g2", b[np.newaxis])
+        one = montgomery_from_ints(curve.fp, [1])
+        if prepared.tables is None:
+            total = np.concatenate([self.msm(equation.bases, scalars), one])
+            infinite = not total[:2].any()
+        else:
+            total = prepared.tables.sum(scalars)
+            infinite = not total[2].any()
+        if infinite or not (a.any() and b.any() and c.any()):
+            return super().check_equation(equation, scalars, a, b, c)
+        fixed = np.stack([total, np.concatenate([c, one])])
+        pairing = packed_pairing(curve, self._native)
+        is_one, inside = pairing.prepared_is_one(prepared.constant, prepared.lines, fixed, a, b)
+        return EquationAnswer(b_in_subgroup=inside, holds=inside and is_one)
+
+    def check_combination(
+        self, equation: PairingEquation, weights: Array, scalars: Array, a: Array, b: Array, c: Array
+    ) -> CombinationAnswer:
+        """Check equations at once, each raised to its weight."""
+        curve, prepared, scalars = equation.curve, equation.prepared, check_scalars(equation.bases, scalars)
+        a, b = check_pairs(curve, a, b)
+        a = self.multiply_points(curve, "g1", a, weights)
+        p = affine_from_projective(curve, prepared.p.sum(pairing_equation.sum_of(curve, weights)))
+        total = (
+            self.msm(equation.bases, scalars)
+            if prepared.tables is None
+            else affine_from_projective(curve, prepared.tables.sum(scalars))
+        )
+        sums = np.stack([p, total, self.msm(self.load_bases(curve, "g1", c), weights)])
+        g1, g2 = np.concatenate([a, sums]), np.concatenate([b, equation.q])
+        values, inside = miller_values(curve, self._native, g1, g2)
+        inside = inside[: len(b)]
+        lonely = ~a.any(axis=(1, 2))  # no pair, so no Miller loop has told
+        if lonely.any():
+            inside[lonely] = self.in_subgroup(curve, "g2", b[lonely])
+        holds = bool(inside.all()) and packed_pairing(curve, self._native).is_one(values, [])
+        return CombinationAnswer(inside, holds)
