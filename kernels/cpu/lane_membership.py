@@ -158,7 +158,7 @@ def in_subgroup(curve: Curve, points: Array, *, native: bool) -> npt.NDArray[np.
     for first in range(0, n, width):
         group = points[first : first + width]
         kernel(group.reshape(-1), len(group), inside[first : first + width])
-    return inside.astype(np.bool_) | ~points.reshape(n, -1).any(axis=1)
+    return inside.astype(np.bool_) | ~points.any(axis=(1, 2))
 
 
 def _double_two(t: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -31,6 +31,23 @@ def test_the_order_of_an_accepted_point_divides_r(curve, group, endomorphism):
     assert math.gcd(e * e - endomorphism.trace * e + endomorphism.norm, order) == curve.fr.modulus
 
 
+def test_the_order_of_a_point_accepted_by_its_miller_loop_divides_r(curve):
+    # On BLS12 |x| Q = -+psi(Q) is the check above. On BN h(psi) Q = 0 for h = 6x + 2 + X - X^2 + X^3, so that the order
+    # divides the norm of h(psi): with a + b X what is left of h modulo chi = X^2 - t X + p, a^2 + a b t + b^2 p.
+    if curve.name.startswith("bls12"):
+        assert membership_endomorphism(curve, "g2").eigenvalue == curve.seed
+        return
+    psi = membership_endomorphism(curve, "g2")
+    coefficients = [6 * curve.seed + 2, 1, -1, 1]
+    while len(coefficients) > 2:
+        top = coefficients.pop()
+        coefficients[-1] += top * psi.trace
+        coefficients[-2] -= top * psi.norm
+    a, b = coefficients
+    norm = a * a + a * b * psi.trace + b * b * psi.norm
+    assert math.gcd(norm, curve.fr.modulus * curve.g2_cofactor) == curve.fr.modulus
+
+
 def test_it_is_an_endomorphism_with_that_polynomial_and_eigenvalue(curve, group, endomorphism, points_by_x):
     generator = curve.g1_generator if group == "g1" else curve.g2_generator
 
