@@ -119,6 +119,7 @@ def public_input_limbs(vk: VerifyingKey, public_inputs: PublicInputs) -> Limbs:
     if isinstance(public_inputs, np.ndarray):
         if public_inputs.dtype != np.uint64 or public_inputs.ndim != 2 or public_inputs.shape[1] != 4:
             raise BadInput("an array of public inputs must be uint64[public, 4] (standard form)")
+        public_inputs = np.array(public_inputs, order="C")  # a copy that nobody else can change
         values = ints_from_limbs(public_inputs)
     else:
         values = _integers(public_inputs)
@@ -127,7 +128,7 @@ def public_input_limbs(vk: VerifyingKey, public_inputs: PublicInputs) -> Limbs:
     for index, value in enumerate(values):
         if not 0 <= value < vk.curve.fr.modulus:
             raise BadInput(f"public input {index} is not in 0 ... r - 1 of {vk.curve.fr.name}")
-    return limbs_from_ints(values, 4)
+    return public_inputs if isinstance(public_inputs, np.ndarray) else limbs_from_ints(values, 4)
 
 
 def _integers(values: Sequence[int]) -> list[int]:

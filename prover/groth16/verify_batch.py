@@ -111,7 +111,7 @@ def _invalid(key: PreparedVerifyingKey, items: list[_Item]) -> list[int]:
 
 def _check_combination(key: PreparedVerifyingKey, items: list[_Item]) -> CombinationAnswer:
     curve = key.vk.curve
-    weights = [_draw_weight(curve) for _ in items]
+    weights = _draw_weights(curve, len(items))
     statements = ints_from_limbs(np.stack([item.statement for item in items])) if key.vk.public else []
     columns = [statements[i :: key.vk.public] for i in range(key.vk.public)]
     scalars = [sum(weights), *(sum(map(int.__mul__, weights, column)) for column in columns)]
@@ -125,11 +125,12 @@ def _check_combination(key: PreparedVerifyingKey, items: list[_Item]) -> Combina
     )
 
 
-def _draw_weight(curve: Curve) -> int:
-    """Draw u + v s with 64-bit u and v, not both 0, and s a cube root of unity modulo r.
+def _draw_weights(curve: Curve, n: int) -> list[int]:
+    """Draw n weights u + v s with 64-bit u and v, not both 0, and s a cube root of unity modulo r.
 
     They are as many as 128-bit integers, and half as costly where G1's endomorphism is used. They are distinct modulo
     r, too: u + v s = 0 would make u^2 - u v + v^2 a multiple of r, but for differences of such pairs it is below 2^131.
     """
-    v, u = divmod(nonzero_below(secrets, 1 << _WEIGHT_BITS), 1 << (_WEIGHT_BITS // 2))
-    return (u + v * cube_root_endomorphism(curve).eigenvalue) % curve.fr.modulus
+    half, s, r = _WEIGHT_BITS // 2, cube_root_endomorphism(curve).eigenvalue, curve.fr.modulus
+    drawn = [nonzero_below(secrets, 1 << _WEIGHT_BITS) for _ in range(n)]
+    return [((w & ((1 << half) - 1)) + (w >> half) * s) % r for w in drawn]
