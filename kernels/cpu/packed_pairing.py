@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,7 +23,7 @@ from kernels.cpu.lane_field import LANES, MASK, RADIX, limb_count
 from kernels.cpu.lane_packing import PackedSpec, packed_operation
 from kernels.cpu.operation import RingSpec, operation
 from kernels.cpu.pairing import POWERS_OF_W
-from kernels.cpu.pairing_program import STEP_WORDS, Op, PairingProgram
+from kernels.cpu.pairing_program import STEP_WORDS, Encoded, Op, PairingProgram
 from kernels.curves import Curve, Fp2
 from kernels.encoding import montgomery_from_ints
 from kernels.endomorphisms import fp2_power, twist_factors
@@ -175,15 +174,6 @@ def _machine(curve: Curve, native: bool) -> Callable[[Any, int, Any, Any, Any], 
     return run
 
 
-@dataclass(frozen=True)
-class _Encoded:
-    """A program, and the registers to read when it has run."""
-
-    steps: npt.NDArray[np.int32]
-    registers: int
-    results: tuple[int, ...]
-
-
 class PackedPairing:
     """Products of few pairings on one curve.
 
@@ -258,7 +248,7 @@ class PackedPairing:
         return np.stack(self._results(program, inputs)).reshape(-1, self._words // LANES, LANES)[:, :, 3:6]
 
     def _results(
-        self, program: _Encoded, inputs: Array, lines: Array | None = None, *packed: Array
+        self, program: Encoded, inputs: Array, lines: Array | None = None, *packed: Array
     ) -> list[npt.NDArray[np.uint64]]:
         words, constants = self._words, np.concatenate([self._constants, *packed])
         registers = np.zeros(program.registers * words, np.uint64)
@@ -288,23 +278,23 @@ def _is_member(residue: Array) -> bool:
 
 
 @functools.cache
-def _miller_program(curve: Curve, n: int) -> _Encoded:
+def _miller_program(curve: Curve, n: int) -> Encoded:
     program = PairingProgram(curve)
     pairs = [(program.enter((0, 2)), program.enter_q()) for _ in range(n)]
     loop = program.miller_loop(pairs)
     residues = [program.membership_residue(q, steps[-1]) for (_, q), steps in zip(pairs, loop.steps, strict=True)]
-    return _Encoded(program.encoded(), program.registers, (loop.value, *residues))
+    return program.encoded(loop.value, *residues)
 
 
 @functools.cache
-def _lines_program(curve: Curve) -> _Encoded:
+def _lines_program(curve: Curve) -> Encoded:
     program = PairingProgram(curve)
     (steps,) = program.miller_loop([(program.ONES, program.enter_q())], keep=True).steps
-    return _Encoded(program.encoded(), program.registers, tuple(steps[1:]))
+    return program.encoded(*steps[1:])
 
 
 @functools.cache
-def _prepared_program(curve: Curve) -> _Encoded:
+def _prepared_program(curve: Curve) -> Encoded:
     program = PairingProgram(curve)
     constant = program.new()
     # X, Y, Z of each point, behind one another in the order of a line's coefficients: constant (Z), of xP, of yP on
@@ -315,17 +305,17 @@ def _prepared_program(curve: Curve) -> _Encoded:
     loop = program.miller_loop([(p, q)], [fixed])
     rest = program.step(Op.LESS_ONE, program.final_exponentiation(program.multiply(loop.value, constant)))
     residue = program.membership_residue(q, loop.steps[0][-1])
-    return _Encoded(program.encoded(), program.registers, (rest, residue))
+    return program.encoded(rest, residue)
 
 
 @functools.lru_cache(maxsize=64)
-def _exponentiation_program(curve: Curve, n: int, packed: int) -> _Encoded:
+def _exponentiation_program(curve: Curve, n: int, packed: int) -> Encoded:
     program = PairingProgram(curve)
     factors = [program.new() for _ in range(packed)]
     factors += [program.enter(range(12)) for _ in range(n)]
     product = functools.reduce(program.multiply, factors) if factors else program.ONE
     rest = program.step(Op.LESS_ONE, program.final_exponentiation(product))
-    return _Encoded(program.encoded(), program.registers, (rest,))
+    return program.encoded(rest)
 
 
 def _by_step_m(f: tower.Fp12, step: tower.Fp12) -> tower.Fp12:

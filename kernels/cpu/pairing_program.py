@@ -100,6 +100,19 @@ class Loop:
     steps: list[list[int]]
 
 
+@dataclass(frozen=True)
+class Encoded:
+    """A program, the number of its registers, and those to read when it has run."""
+
+    steps: npt.NDArray[np.int32]
+    registers: int
+    results: tuple[int, ...]
+
+
+_REGISTER_OPERANDS: Final[dict[Op, Sequence[int]]] = {Op.ENTER: (), Op.SCALE_LINES: (1,)}
+"""Which operands name registers, where not all do; the first register may stand where none is needed."""
+
+
 class PairingProgram:
     """Records steps and hands out registers; the first one holds one, the second (1, 1) for a point P."""
 
@@ -110,7 +123,7 @@ class PairingProgram:
         self.curve = curve
         self.registers = 2
         self.inputs = 0
-        self._steps: list[tuple[int, int, int, int, int]] = []
+        self._steps: list[tuple[Op, int, int, int, int]] = []
 
     def new(self) -> int:
         """Take a register; it starts as zero."""
@@ -123,9 +136,30 @@ class PairingProgram:
         self._steps.append((op, out, a, b, c))
         return out
 
-    def encoded(self) -> npt.NDArray[np.int32]:
-        """Return the steps, :data:`STEP_WORDS` numbers each."""
-        return np.array(self._steps, np.int32).reshape(-1)
+    def encoded(self, *results: int) -> Encoded:
+        """Finish, with registers shared by what is not needed at the same time: few, to stay in the nearest cache.
+
+        Registers that are read before they are written keep their numbers: who runs the program fills them.
+        """
+        last, given, written = dict[int, int](), 1, set[int]()
+        for number, (op, out, *operands) in enumerate(self._steps):
+            used = [operands[i] for i in _REGISTER_OPERANDS.get(op, range(3))]
+            given = max([given, *(register for register in used if register not in written)])
+            written.add(out)
+            last |= dict.fromkeys([out, *used], number)
+        last |= dict.fromkeys(results, len(self._steps))
+        place, free, count = {register: register for register in range(given + 1)}, list[int](), given + 1
+        steps = []
+        for number, (op, out, *operands) in enumerate(self._steps):
+            taken = _REGISTER_OPERANDS.get(op, range(3))
+            if out not in place:
+                reuse = free and op != Op.ENTER  # what is entered wants zeros around it
+                place[out], count = (free.pop(), count) if reuse else (count, count + 1)
+            mapped = [place[operand] if i in taken else operand for i, operand in enumerate(operands)]
+            steps.append((op, place[out], *mapped))
+            dead = {out, *(operands[i] for i in taken)}
+            free += [place[register] for register in dead if register > given and last[register] == number]
+        return Encoded(np.array(steps, np.int32).reshape(-1), count, tuple(place[register] for register in results))
 
     def enter(self, places: Sequence[int]) -> int:
         """Read as many of the next inputs; coordinate c of element e is place 2 e + c."""

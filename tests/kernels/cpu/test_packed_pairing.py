@@ -52,14 +52,15 @@ def apply(curve, pairing):
     def of(op, *vectors):
         program = PairingProgram(curve)
         registers = [program.new() for _ in vectors]
-        out = program.step(op, *registers)
+        encoded = program.encoded(program.step(op, *registers))
+        (out,) = encoded.results
         words = len(pairing._constants) // 2
-        memory = np.zeros(program.registers * words, np.uint64)
+        memory = np.zeros(encoded.registers * words, np.uint64)
         packed = [lane_vector(curve, vector) for vector in vectors]
         start = np.concatenate([pairing._constants, *packed])
         memory[: len(start)] = start
         none = np.zeros(0, np.uint64)
-        pairing._run(program.encoded(), 1, none, none, memory)
+        pairing._run(encoded.steps, 1, none, none, memory)
         return decoded(curve, memory[out * words : (out + 1) * words])
 
     return of
