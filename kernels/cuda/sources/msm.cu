@@ -43,10 +43,10 @@ extern "C" __global__ void __launch_bounds__(256) count_digits(
 }
 
 // Puts every entry into its bucket's range. cursors[bucket] begins as the start of the range and ends as its end; the
-// order within a bucket is whatever the atomics make it, which no sum depends on.
+// order within a bucket is whatever the atomics make it, which no sum depends on. Tables are `stride` points apart.
 extern "C" __global__ void __launch_bounds__(256) scatter_digits(
     const u32 *__restrict__ scalars, const u32 n, const u64 total, const u32 window_bits, const u32 windows,
-    const u32 sets, u32 *cursors, u32 *entries) {
+    const u32 sets, const u32 stride, u32 *cursors, u32 *entries) {
   const u64 i = (u64)blockIdx.x * blockDim.x + threadIdx.x;
   if (i >= total) return;
   const Shape shape = {window_bits, windows, sets, 1u << (window_bits - 1)};
@@ -56,7 +56,7 @@ extern "C" __global__ void __launch_bounds__(256) scatter_digits(
     const i32 digit = next_digit(scalars + 8 * i, shape, w, carry);
     if (digit == 0) continue;
     const u32 at = atomicAdd(&cursors[((u64)row * sets + w % sets) * shape.buckets + abs(digit) - 1], 1u);
-    entries[at] = (w / sets * n + point) * 2 + (digit < 0);
+    entries[at] = (w / sets * stride + point) * 2 + (digit < 0);
   }
 }
 
@@ -211,8 +211,9 @@ extern "C" __global__ void __launch_bounds__(POINT_THREADS, 2) sum_slices(
 
 #define ROW_THREADS 64
 
-// out[row] = sum of the row's `count` points; one block a row.
-extern "C" __global__ void __launch_bounds__(ROW_THREADS, 2) sum_rows(const Xyzz *__restrict__ points, const u32 count, Xyzz *out) {
+// out[row * stride] = sum of the row's `count` points; one block a row.
+extern "C" __global__ void __launch_bounds__(ROW_THREADS, 2) sum_rows(
+    const Xyzz *__restrict__ points, const u32 count, const u32 stride, Xyzz *out) {
   __shared__ Xyzz sums[ROW_THREADS];
   const u32 t = threadIdx.x;
   const Xyzz *mine = points + (u64)blockIdx.x * count;
@@ -228,7 +229,7 @@ extern "C" __global__ void __launch_bounds__(ROW_THREADS, 2) sum_rows(const Xyzz
     }
     __syncthreads();
   }
-  if (t == 0) out[blockIdx.x] = sum;
+  if (t == 0) out[(u64)blockIdx.x * stride] = sum;
 }
 
 // out[i] = 2^doublings points[i], affine: the next table.
