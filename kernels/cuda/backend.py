@@ -10,14 +10,15 @@ from __future__ import annotations
 import functools
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from kernels.backend import Array, Backend, Bases, Interrupted, SparseMatrix
-from kernels.cuda.device import DeviceOutOfMemoryError
+from kernels.cuda.device import DeviceFaultError, DeviceOutOfMemoryError
+from kernels.cuda.device_backend import DeviceHealth
 from kernels.cuda.elements import ELEMENT_BYTES, Elements, ResidentMatrix, Rows
 from kernels.cuda.host_points import combine, lifted
 from kernels.cuda.images import Program
@@ -46,7 +47,7 @@ from kernels.operands import (
 )
 
 if TYPE_CHECKING:
-    from kernels.cuda.device import Argument, Device
+    from kernels.cuda.device import Argument, Device, Memory
     from kernels.cuda.session import Download
     from kernels.curves import Curve, Group
 
@@ -84,10 +85,39 @@ class CudaBackend:
     def __init__(self, open_device: Callable[[], Device], cpu: Backend, *, staging_bytes: int = STAGING_BYTES) -> None:
         self.cpu = cpu
         self.owner = DeviceOwner(open_device, staging_bytes)
+        self._health = DeviceHealth()
 
     def close(self) -> None:
         """Let go of the device."""
         self.owner.close()
+
+    # --- kernels.cuda.device_backend.DeviceBackend
+
+    def run_on_device(self, job: Callable[[Work], Result]) -> Result:
+        """Run a job on the device's thread."""
+        return self.owner.call(job)
+
+    def device_bases(self, bases: Bases) -> Bases | None:
+        """The bases as they are."""
+        return bases
+
+    def pays(self, size: int) -> bool:  # noqa: ARG002 - part of the interface
+        """Always: who asked for the device gets it."""
+        return self.health().usable
+
+    def failed(self, error: Exception) -> None:
+        """An operation failed; it is the caller's to report."""
+        if isinstance(error, DeviceFaultError):
+            self._health = replace(self._health, state="lost", reason=str(error))
+
+    def quarantine(self, reason: str, count: int = 1) -> None:
+        """Results of the device were wrong."""
+        wrong = self._health.wrong_results + count
+        self._health = replace(self._health, state="quarantined", reason=reason, wrong_results=wrong)
+
+    def health(self) -> DeviceHealth:
+        """What is known of the device now."""
+        return self._health
 
     # --- points
 
@@ -330,6 +360,23 @@ def _finish(curve: Curve, group: Group, plan: MsmPlan, queued: tuple[int, list[D
     for row in range(len(parts[0])):
         points = np.array([combine(curve, group, part[row], plan.window_bits) for part in parts])
         out[first + row] = points[0] if len(parts) == 1 else combine(curve, group, lifted(curve, group, points))
+
+
+def queued_sums(work: Work, bases: ResidentBases, scalars: Memory, rows: int) -> Download:
+    """Queue sums over all bases of scalars that are on the device already; for :func:`finished_sums`."""
+    shape = (rows, bases.plan.sets, 4, bases.curve.coordinate_limbs(bases.group))
+    with work.session.scope() as scope:
+        sums = queue_sums(work.session, scope, bases, scalars, rows, 0, bases.n)
+        return work.session.download(sums, np.uint64, shape)
+
+
+def finished_sums(bases: ResidentBases, sums: Download) -> Array:
+    """Wait for the sums: an affine point a row."""
+    curve, group, rows = bases.curve, bases.group, sums.result()
+    out = np.empty((len(rows), *curve.point_shape(group)), np.uint64)
+    for row, sets in enumerate(rows):
+        out[row] = combine(curve, group, sets, bases.plan.window_bits)
+    return out
 
 
 def _multiples(work: Work, curve: Curve, group: Group, points: Array, scalars: Array) -> Array:

@@ -139,12 +139,25 @@ class Elements:
 
     def powers(self, scope: Scope, base: int, n: int, factor: int = 1) -> Memory:
         """Elements factor base^i for i below n, Montgomery; made on the CPU."""
+        return scope.uploaded(self._powers(base, n, factor))
+
+    def _powers(self, base: int, n: int, factor: int) -> Array:
         kernels, field = scalar_kernels(self.curve), self.curve.fr
         out = np.empty(4 * n, np.uint64)
         kernels.powers(montgomery_from_ints(field, [base]).reshape(-1), n, out)
         if factor != 1:
             kernels.multiply(out, montgomery_from_ints(field, [factor]).reshape(-1), n, 0, out)
-        return scope.uploaded(out)
+        return out
+
+    def reversed_powers(self, scope: Scope, base: int, log2_size: int) -> Memory:
+        """Elements base^i / n for i below n, Montgomery, in bit-reversed order: what a coset's coefficients take."""
+        n = 1 << log2_size
+        natural = self._powers(base, n, pow(n, -1, self.curve.fr.modulus)).reshape(n, 4)
+        places = np.arange(n)
+        reversed_places = np.zeros(n, np.int64)
+        for bit in range(log2_size):
+            reversed_places |= (places >> bit & 1) << (log2_size - 1 - bit)
+        return scope.uploaded(natural[reversed_places])
 
     def twiddles(self, scope: Scope, log2_size: int, *, inverse: bool) -> Memory:
         """Powers below n / 2 of the root of unity of order n, or of its inverse."""
