@@ -26,7 +26,7 @@ def reserve(size_bytes: int) -> np.ndarray:
     return np.frombuffer(mmap.mmap(-1, max(size_bytes, 1), flags=flags), np.uint8)
 
 
-@dataclass
+@dataclass(eq=False)
 class Allocation:
     """A piece of the arena: where it is, on which stream it lives, and the operations that used it."""
 

@@ -19,6 +19,7 @@ from tests.cuda_emulator.ptx import Program
 from tests.cuda_emulator.translator import Kernel, Translation, key_of
 
 _OPTIMISATION_LEVEL = 1
+_CODE_MODEL = "large"  # objects may lie far apart
 
 
 def _machine() -> llvm.TargetMachine:
@@ -29,8 +30,8 @@ def _machine() -> llvm.TargetMachine:
         cpu=llvm.get_host_cpu_name(),
         features=llvm.get_host_cpu_features().flatten(),
         opt=_OPTIMISATION_LEVEL,
-        reloc="pic",
-        codemodel="small",
+        reloc="static",
+        codemodel=_CODE_MODEL,
         jit=True,
     )
 
@@ -39,7 +40,7 @@ def _machine() -> llvm.TargetMachine:
 def _stamp() -> str:
     """All that the code depends on besides its IR."""
     machine = (llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten())
-    return repr((llvmlite.__version__, llvm.llvm_version_info, machine, _OPTIMISATION_LEVEL))
+    return repr((llvmlite.__version__, llvm.llvm_version_info, machine, _OPTIMISATION_LEVEL, _CODE_MODEL))
 
 
 @functools.cache

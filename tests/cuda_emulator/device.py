@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 import threading
 import weakref
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -24,6 +24,7 @@ from kernels.cuda.device import (
     MemoryInfo,
 )
 from tests.cuda_emulator.arena import Allocation, Arena
+from tests.cuda_emulator.arguments import argument_problems, parameter_block, shape_problems
 from tests.cuda_emulator.faults import Corruption, Faults
 from tests.cuda_emulator.host_memory import PinnedMemory
 from tests.cuda_emulator.image import Image, LoadedKernel, LoadedModule
@@ -111,10 +112,11 @@ class EmulatedDevice:
         self.faults = faults or Faults()
         self.queues = Queues(seed)
         self._random = random.Random(seed)
+        self._dropped: deque[Callable[[], None]] = deque()
         poison = 0xA5 if seed == 0 else self._random.randrange(1, 255)
         self._arena = Arena(memory_bytes, poison)
         self._launcher = Launcher(self._arena, self.queues.order, checked=checked, step_limit=step_limit)
-        self._pinned = PinnedMemory(self.queues.order, self.note, poison)
+        self._pinned = PinnedMemory(self.queues.order, self.note, self._dropped.append, poison)
         self._seed = seed
         self._thread = threading.get_ident()
         self._calls = 0
@@ -136,6 +138,7 @@ class EmulatedDevice:
 
     def close(self) -> None:
         """Run what is queued and raise what was found, again if it was raised before."""
+        self._note_dropped()
         while not self._lost and self.queues.step():
             pass
         self._raised = 0
@@ -145,6 +148,7 @@ class EmulatedDevice:
         """Every call passes here: the owner's thread, and faults on order."""
         if threading.get_ident() != self._thread:
             self.defect("the device was called from another thread than the one that made it")
+        self._note_dropped()
         self._calls += 1
         if self._calls == self.faults.lost_at_call:
             self._lost = f"lost on order at call {self._calls}"
@@ -194,7 +198,7 @@ class EmulatedDevice:
         allocation = Allocation(offset, size_bytes, stream.number, operation, [])
         self._live.append(allocation)
         memory = EmulatedMemory(self, allocation, offset, size_bytes)
-        weakref.finalize(memory, _drop, weakref.ref(self), allocation).atexit = False
+        weakref.finalize(memory, self._dropped.append, lambda: self._queue_free(allocation)).atexit = False
         return memory
 
     def free(self, memory: EmulatedMemory) -> None:
@@ -204,27 +208,7 @@ class EmulatedDevice:
             self.defect("free() of a view")
         if memory.allocation.freed:
             self.defect(f"second free() of {memory.allocation.name}")
-        self.queue_free(memory.allocation)
-
-    def queue_free(self, allocation: Allocation) -> None:
-        """Queue the end of an allocation, unless it has ended."""
-        if allocation.freed:
-            return
-        allocation.freed = True
-        order = self.queues.order
-        operation = order.add(allocation.stream, f"free of {allocation.size_bytes} bytes")
-        for user in allocation.users:
-            if not order.before(user, operation):
-                self.note(
-                    f"{allocation.name} was freed, but its stream has not waited for {order.labels[user]} on another"
-                    f" stream"
-                )
-
-        def release() -> None:
-            self._live.remove(allocation)
-            self._arena.release(allocation.offset, allocation.size_bytes)
-
-        self.queues.add(self.queues.streams[allocation.stream], self._unless_lost(release))
+        self._queue_free(memory.allocation)
 
     def trim(self) -> None:
         """Wait for the device; there is no pool."""
@@ -257,7 +241,7 @@ class EmulatedDevice:
             if content is not None and self._touch(target, Access.STORE, operation):
                 self._bytes(target)[:] = np.frombuffer(content, np.uint8)
 
-        self._enqueue(stream, run)
+        self._enqueue(stream, operation, run)
 
     def download(self, target: HostBytes, source: EmulatedMemory, stream: EmulatedStream) -> None:
         """Queue a copy to the host."""
@@ -271,7 +255,7 @@ class EmulatedDevice:
             if begin() is not None and self._touch(source, Access.LOAD, operation):
                 self._pinned.store(address, self._bytes(source).tobytes())
 
-        self._enqueue(stream, run)
+        self._enqueue(stream, operation, run)
 
     def copy(self, target: EmulatedMemory, source: EmulatedMemory, stream: EmulatedStream) -> None:
         """Queue a copy on the device; what was not initialised stays so."""
@@ -291,7 +275,7 @@ class EmulatedDevice:
                 self._bytes(target)[:] = self._bytes(source)
                 states[target.offset : target.offset + target.size_bytes][~initialised] = State.ALLOCATED
 
-        self._enqueue(stream, run)
+        self._enqueue(stream, operation, run)
 
     def fill(self, memory: EmulatedMemory, byte: int, stream: EmulatedStream) -> None:
         """Queue setting every byte."""
@@ -304,7 +288,7 @@ class EmulatedDevice:
             if self._touch(memory, Access.STORE, operation):
                 self._bytes(memory)[:] = byte
 
-        self._enqueue(stream, run)
+        self._enqueue(stream, operation, run)
 
     def load(self, image: bytes) -> LoadedModule:
         """Load PTX; variables of the module are initialised before this returns."""
@@ -323,7 +307,7 @@ class EmulatedDevice:
             for name, start in loaded.variables.items():
                 self._place_variable(loaded.program.variables[name], offset + start)
         module = LoadedModule(loaded)
-        weakref.finalize(module, _drop_module, weakref.ref(self), loaded).atexit = False
+        weakref.finalize(module, self._dropped.append, lambda: self._drop_module(loaded)).atexit = False
         return module
 
     def launch(
@@ -338,9 +322,20 @@ class EmulatedDevice:
     ) -> None:
         """Queue a kernel, its arguments held against its parameters."""
         self.called()
-        self._check_shape(kernel, grid, block, shared_bytes)
+        facts = kernel.kernel
         memories = [argument for argument in arguments if isinstance(argument, EmulatedMemory)]
-        parameters = self._parameters(kernel, arguments)
+        given = [
+            self._arena.base + argument.offset
+            if isinstance(argument, EmulatedMemory)
+            else None
+            if isinstance(argument, int)
+            else argument
+            for argument in arguments
+        ]
+        problems = shape_problems(facts, self.limits, grid, block, shared_bytes) + argument_problems(facts, given)
+        if problems:
+            self.defect(f"launch of {kernel.name}: {'; '.join(problems)}")
+        parameters = parameter_block(facts, given)
         operation = self._operation(stream, f"kernel {kernel.name}", *memories)
         if kernel.image.dropped:
             self.note(f"launch of {kernel.name} after its module was dropped")
@@ -357,11 +352,16 @@ class EmulatedDevice:
             self.reports += self._launcher.run(kernel, grid, block, parameters, shared_bytes, operation, seed)
             for corruption in self.faults.corruptions:
                 if corruption.kernel == kernel.name and corruption.launch == number:
-                    self._corrupt(corruption, spans)
+                    self._corrupt(corruption, spans[corruption.argument])
 
-        self._enqueue(stream, run)
+        self._enqueue(stream, operation, run)
 
     # Inside
+
+    def _note_dropped(self) -> None:
+        """What the caller let go of since the last call."""
+        while self._dropped:
+            self._dropped.popleft()()
 
     def _operation(self, stream: EmulatedStream, label: str, *memories: EmulatedMemory) -> int:
         """Number of a new operation that uses ``memories``; what it may not use is noted."""
@@ -378,19 +378,40 @@ class EmulatedDevice:
             allocation.users.append(operation)
         return operation
 
-    def _unless_lost(self, work):
+    def _queue_free(self, allocation: Allocation) -> None:
+        """Queue the end of an allocation, unless it has ended."""
+        if allocation.freed:
+            return
+        allocation.freed = True
+        order = self.queues.order
+        operation = order.add(allocation.stream, f"free of {allocation.size_bytes} bytes")
+        for user in allocation.users:
+            if not order.before(user, operation):
+                self.note(
+                    f"{allocation.name} was freed, but its stream has not waited for {order.labels[user]} on another"
+                    f" stream"
+                )
+
+        def release() -> None:
+            self._live.remove(allocation)
+            self._arena.release(allocation.offset, allocation.size_bytes)
+
+        self._enqueue(self.queues.streams[allocation.stream], operation, release)
+
+    def _drop_module(self, image: Image) -> None:
+        """The caller let go of a module."""
+        image.dropped = True
+        order = self.queues.order
+        running = [user for user in image.users if not order.before_host(user)]
+        if running:
+            self.note(f"a module was dropped before an event behind its {order.labels[running[0]]} was waited for")
+
+    def _enqueue(self, stream: EmulatedStream, operation: int, work: Callable[[], None]) -> None:
+        """Queue what an operation does; a lost device does nothing any more."""
+
         def run() -> None:
-            if not self._lost:
-                work()
-
-        return run
-
-    def _enqueue(self, stream: EmulatedStream, work) -> None:
-        number = len(self.queues.order.labels) - 1
-
-        def run() -> None:
-            if number == self.faults.lost_at_operation:
-                self._lost = f"lost on order at {self.queues.order.labels[number]}"
+            if operation == self.faults.lost_at_operation:
+                self._lost = f"lost on order at {self.queues.order.labels[operation]}"
             if not self._lost:
                 work()
 
@@ -416,59 +437,7 @@ class EmulatedDevice:
         if content is not None:
             self._arena.bytes[span] = np.frombuffer(content, np.uint8)
 
-    def _check_shape(self, kernel: LoadedKernel, grid: Dim3, block: Dim3, shared_bytes: int) -> None:
-        facts, limits = kernel.kernel, self.limits
-        threads = block[0] * block[1] * block[2]
-        wrong = [
-            f"grid {grid} has no block" if min(grid) < 1 else "",
-            f"block {block} has no thread" if min(block) < 1 else "",
-            f"grid {grid} is above {limits.grid}"
-            if any(g > most for g, most in zip(grid, limits.grid, strict=True))
-            else "",
-            f"block {block} is above {limits.block}"
-            if any(b > most for b, most in zip(block, limits.block, strict=True))
-            else "",
-            f"{threads} threads a block are above {limits.threads_per_block}"
-            if threads > limits.threads_per_block
-            else "",
-            f"{threads} threads a block are above the kernel's launch bounds, {facts.block_limit}"
-            if facts.block_limit is not None and threads > facts.block_limit
-            else "",
-            f"block {block} is not the required {facts.block_exact}" if facts.block_exact not in {None, block} else "",
-            f"{shared_bytes} + {facts.static_shared_bytes} bytes of shared memory are above the limit"
-            if shared_bytes < 0 or shared_bytes + facts.static_shared_bytes > limits.shared_bytes_per_block
-            else "",
-        ]
-        for problem in filter(None, wrong):
-            self.defect(f"launch of {kernel.name}: {problem}")
-
-    def _parameters(self, kernel: LoadedKernel, arguments: Sequence[Argument]) -> bytes:
-        """The parameter block; a wrong number, size or kind of arguments is a defect."""
-        facts = kernel.kernel
-        if len(arguments) != len(facts.parameters):
-            self.defect(f"launch of {kernel.name}: {len(arguments)} arguments for {len(facts.parameters)} parameters")
-        block = bytearray(facts.parameter_bytes)
-        for number, (argument, parameter, offset) in enumerate(
-            zip(arguments, facts.parameters, facts.parameter_offsets, strict=True)
-        ):
-            if isinstance(argument, EmulatedMemory):
-                content = (self._arena.base + argument.offset).to_bytes(8, "little")
-            elif isinstance(argument, np.generic):
-                content = argument.tobytes()
-                if parameter.is_pointer:
-                    self.defect(f"launch of {kernel.name}: argument {number} is a value, the parameter a pointer")
-            else:
-                self.defect(f"launch of {kernel.name}: argument {number} is a {type(argument).__name__} without a size")
-            if len(content) != parameter.size_bytes:
-                self.defect(
-                    f"launch of {kernel.name}: argument {number} has {len(content)} bytes, the parameter "
-                    f"{parameter.size_bytes}"
-                )
-            block[offset : offset + len(content)] = content
-        return bytes(block)
-
-    def _corrupt(self, corruption: Corruption, spans: list[tuple[int, int] | None]) -> None:
-        span = spans[corruption.argument]
+    def _corrupt(self, corruption: Corruption, span: tuple[int, int] | None) -> None:
         assert span is not None, "a corruption names an argument that is memory"
         assert corruption.byte < span[1], "a corruption names a byte inside the memory"
         self._arena.bytes[span[0] + corruption.byte] ^= corruption.mask
@@ -477,19 +446,3 @@ class EmulatedDevice:
 def _same_size(first: int, second: int) -> None:
     if first != second:
         raise ValueError(f"copy between ranges of {first} and {second} bytes")
-
-
-def _drop(device: weakref.ref[EmulatedDevice], allocation: Allocation) -> None:
-    alive = device()
-    if alive is not None:
-        alive.queue_free(allocation)
-
-
-def _drop_module(device: weakref.ref[EmulatedDevice], image: Image) -> None:
-    image.dropped = True
-    alive = device()
-    if alive is not None:
-        order = alive.queues.order
-        running = [user for user in image.users if not order.before_host(user)]
-        if running:
-            alive.note(f"a module was dropped before an event behind its {order.labels[running[0]]} was waited for")

@@ -14,7 +14,7 @@ from tests.cuda_emulator.order import Order
 Complain = Callable[[str], None]
 
 
-@dataclass
+@dataclass(eq=False)
 class _Use:
     operation: int
     start: int
@@ -23,7 +23,7 @@ class _Use:
     before: bytes
 
 
-@dataclass
+@dataclass(eq=False)
 class PinnedBlock:
     """One allocation: its memory, which outlives the caller's arrays, and the copies that use it."""
 
@@ -45,9 +45,14 @@ class PinnedMemory:
     ----------
     complain
         Is called with what was found wrong.
+    later
+        Is given what to do about dropped memory, at the next call of the device: the last reference may go anywhere.
     """
 
-    def __init__(self, order: Order, complain: Complain, poison: int) -> None:
+    def __init__(
+        self, order: Order, complain: Complain, later: Callable[[Callable[[], None]], None], poison: int
+    ) -> None:
+        self._later = later
         self._order = order
         self._complain = complain
         self._poison = poison
@@ -61,7 +66,7 @@ class PinnedMemory:
         self._blocks.append(block)
         # The caller's arrays have this one as their base, whose death is the end of the block.
         owner = np.frombuffer(memoryview(memory), np.uint8, size_bytes)
-        weakref.finalize(owner, self._drop, block).atexit = False
+        weakref.finalize(owner, self._later, lambda: self._drop(block)).atexit = False
         return owner[:]
 
     def _drop(self, block: PinnedBlock) -> None:
