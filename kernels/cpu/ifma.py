@@ -23,7 +23,7 @@ from kernels.cpu.msm import msm_kernels
 from kernels.cpu.msm_plan import MsmPlan, plan_msm
 from kernels.cpu.pairing import pairing_kernels
 from kernels.cpu.portable import PortableBackend
-from kernels.cpu.scratch import borrow_scratch
+from kernels.cpu.scratch import aligned_words, borrow_scratch
 from kernels.cpu.threads import for_each
 from kernels.cpu.transform_plan import SMALLEST
 from kernels.curves import Curve, Group
@@ -87,7 +87,8 @@ class IfmaBackend(PortableBackend):
         plan = plan_msm(n, curve.fr.modulus.bit_length(), table_bytes // max(8 * row_words * stride, 1) + 1)
         if plan.tables * stride > MAX_ROWS:
             raise ValueError(f"{n} points with {plan.tables} tables exceed {MAX_ROWS} rows; split the multiplication")
-        rows = np.zeros((plan.tables * stride, row_words), np.uint64)
+        rows = aligned_words(plan.tables * stride * row_words).reshape(plan.tables * stride, row_words)
+        rows[n:] = 0
         to_lanes = (1 << (RADIX * limb_count(curve.fp))) * curve.fp.R_inverse % curve.fp.modulus
         rows[:n] = coordinate_scaling(curve, to_lanes)(points).reshape(n, row_words)
         for table in range(1, plan.tables):

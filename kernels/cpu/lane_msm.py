@@ -24,6 +24,7 @@ from numba import types
 
 from kernels.cpu.compilation import I32, I64, I64_OUT, U32, U32_OUT, U64, U64_OUT, KernelSet, compiled_once, copy_words
 from kernels.cpu.inversion import inversion
+from kernels.cpu.lane_additions import FETCH_AHEAD, KEPT, additions
 from kernels.cpu.lane_field import LANES, MASK, RADIX, limb_count
 from kernels.cpu.lane_points import lane_points
 from kernels.cpu.operation import operation
@@ -33,7 +34,6 @@ from kernels.encoding import limbs_from_ints
 from kernels.formulas import weierstrass
 
 CHUNK = 256  # vectors of eight additions that share an inversion
-PREFETCH_VECTORS = 4  # additions of 4 vectors take about as long as memory does
 INT = types.int64
 ZERO_ROW = np.uint32(2)  # row 0 of the workspace, always infinity
 
@@ -73,8 +73,10 @@ def lane_msm_kernels(curve: Curve, group: Group, native: bool) -> LaneMsmKernels
     spec = scalar.spec
     degree, narrow, wide, p = spec.degree, curve.fp.limbs, limb_count(curve.fp), curve.fp.modulus
     words, coordinate_words = lanes.spec.words, spec.words
-    gather_x, gather_y, scatter, prefetch = lanes.gather_x, lanes.gather_y, lanes.scatter, lanes.prefetch
-    difference, add, any_difference, add_any = lanes.difference, lanes.add, lanes.any_difference, lanes.add_any
+    gather_x, gather_y, scatter = lanes.gather_x, lanes.gather_y, lanes.scatter
+    any_difference, add_any = lanes.any_difference, lanes.add_any
+    affine = additions(curve, group, native)
+    ask, begin, finish = affine.ask, affine.begin, affine.finish
     step, multiply = lanes.step, lanes.multiply
     scalar_add, scalar_double, clear = scalar.add, scalar.double, scalar.clear
     scratch_words = scalar.scratch_words
@@ -169,45 +171,54 @@ def lane_msm_kernels(curve: Curve, group: Group, native: bool) -> LaneMsmKernels
             to_lane(values, j, lane, scratch, 1)
         return True
 
+    # A room holds a sum, an inverse, a denominator and the running product; the products of the denominators so far,
+    # first one; then what is kept of each pair, at a multiple of its length.
+    inverse, denominator, run, prefix = 2, 3, 4, 5
+    pairs = -(-(prefix + CHUNK + 1) // KEPT)
+
     @kernels.inner
     def add_chunk(
-        table: Any, workspace: Any, left: Any, right: Any, first: int, vectors: int, row: int, room: Any, fast: bool
+        table: Any, workspace: Any, left: Any, right: Any, first: int, vectors: int, row: int, room: Any
     ) -> bool:
-        # Rows row .. of the workspace become left[first + i] + right[first + i]; false if the fast addition met
-        # equal or opposite points. Points are fetched from their scattered rows once, some vectors ahead.
-        # The room holds a sum, an inverse, the running product, a denominator; the products of the denominators so
-        # far; then the pairs.
-        inverse, run, dx, prefix, pairs = 2, 3, 4, 8, 3 + CHUNK // 4
+        # Rows row .. of the workspace become left[first + i] + right[first + i]; false, with nothing written, if that
+        # met equal or opposite points.
         set_one(room, prefix)
+        last = first + LANES * (vectors - 1)
         for k in range(vectors):
             at = first + LANES * k
-            ahead = min(at + PREFETCH_VECTORS * LANES, first + LANES * (vectors - 1))
-            prefetch(table, workspace, left, ahead)
-            prefetch(table, workspace, right, ahead)
-            pair = 4 * (pairs + k)
-            gather_x(room, pair, table, workspace, left, at)
-            gather_y(room, pair + 1, table, workspace, left, at)
-            gather_x(room, pair + 2, table, workspace, right, at)
-            gather_y(room, pair + 3, table, workspace, right, at)
-            if fast:
-                difference(room, dx, room, pairs + k)
-            else:
-                any_difference(room, dx, room, pairs + k)
-            multiply(room, prefix + k + 1, room, prefix + k, room, dx)
+            ahead = min(at + FETCH_AHEAD * LANES, last)
+            ask(table, workspace, left, ahead)
+            ask(table, workspace, right, ahead)
+            begin(room, KEPT * (pairs + k), prefix + k, table, workspace, left, right, at)
         copy_words(room, run * words, room, (prefix + vectors) * words, words)
         if not invert_lanes(room, run):
             return False
         for k in range(vectors - 1, -1, -1):
-            multiply(room, inverse, room, run, room, prefix + k)
-            if fast:
-                difference(room, dx, room, pairs + k)
-                add(room, 0, room, pairs + k, room, inverse)
-            else:
-                any_difference(room, dx, room, pairs + k)
-                add_any(room, 0, room, pairs + k, room, inverse)
-            multiply(room, run, room, run, room, dx)
-            scatter(workspace, row + LANES * k, room, 0)
+            finish(room, run, KEPT * (pairs + k), prefix + k, workspace, row + LANES * k)
         return True
+
+    @kernels.inner
+    def add_any_chunk(
+        table: Any, workspace: Any, left: Any, right: Any, first: int, vectors: int, row: int, room: Any
+    ) -> None:
+        # The same for any points.
+        set_one(room, prefix)
+        for k in range(vectors):
+            at, point = first + LANES * k, KEPT * (pairs + k)
+            gather_x(room, point, table, workspace, left, at)
+            gather_y(room, point + 1, table, workspace, left, at)
+            gather_x(room, point + 2, table, workspace, right, at)
+            gather_y(room, point + 3, table, workspace, right, at)
+            any_difference(room, denominator, room, pairs + k)
+            multiply(room, prefix + k + 1, room, prefix + k, room, denominator)
+        copy_words(room, run * words, room, (prefix + vectors) * words, words)
+        invert_lanes(room, run)
+        for k in range(vectors - 1, -1, -1):
+            multiply(room, inverse, room, run, room, prefix + k)
+            any_difference(room, denominator, room, pairs + k)
+            add_any(room, 0, room, pairs + k, room, inverse)
+            multiply(room, run, room, run, room, denominator)
+            scatter(workspace, row + LANES * k, room, 0)
 
     @kernels.kernel(I32, INT, INT, INT, INT, INT, INT, INT, INT, INT, I64_OUT, U32_OUT)
     def sort(
@@ -256,15 +267,15 @@ def lane_msm_kernels(curve: Curve, group: Group, native: bool) -> LaneMsmKernels
         left, right = pair_entries[:half], pair_entries[half:]
         row, fast = 1, True
         while True:
-            pairs, out, begin = 0, 0, starts[0]
+            count, out, begin = 0, 0, starts[0]
             for b in range(buckets):
                 end = starts[b + 1]
                 at = begin
                 while at + 1 < end:
-                    left[pairs] = entries[at]
-                    right[pairs] = entries[at + 1]
-                    entries[out] = ((row + pairs) << 2) | 2
-                    pairs += 1
+                    left[count] = entries[at]
+                    right[count] = entries[at + 1]
+                    entries[out] = ((row + count) << 2) | 2
+                    count += 1
                     out += 1
                     at += 2
                 if at < end:
@@ -272,18 +283,18 @@ def lane_msm_kernels(curve: Curve, group: Group, native: bool) -> LaneMsmKernels
                     out += 1
                 begin = end
                 starts[b + 1] = out
-            if pairs == 0:
+            if count == 0:
                 return
-            while pairs % LANES:  # repeat the last pair to fill the vector
-                left[pairs] = left[pairs - 1]
-                right[pairs] = right[pairs - 1]
-                pairs += 1
-            for first in range(0, pairs, CHUNK * LANES):
-                vectors = min(CHUNK, (pairs - first) // LANES)
-                if not (fast and add_chunk(table, workspace, left, right, first, vectors, row + first, room, True)):
+            while count % LANES:  # repeat the last pair to fill the vector
+                left[count] = left[count - 1]
+                right[count] = right[count - 1]
+                count += 1
+            for first in range(0, count, CHUNK * LANES):
+                vectors = min(CHUNK, (count - first) // LANES)
+                if not (fast and add_chunk(table, workspace, left, right, first, vectors, row + first, room)):
                     fast = False
-                    add_chunk(table, workspace, left, right, first, vectors, row + first, room, False)
-            row += pairs
+                    add_any_chunk(table, workspace, left, right, first, vectors, row + first, room)
+            row += count
 
     @kernels.kernel(U64, U64, U32, I64, INT, INT, U64_OUT)
     def weigh(table: Any, workspace: Any, entries: Any, starts: Any, sets: int, buckets: int, out: Any) -> None:
@@ -333,4 +344,4 @@ def lane_msm_kernels(curve: Curve, group: Group, native: bool) -> LaneMsmKernels
         for k in range(sets, slices * sets):
             scalar_add(sums, k % sets, sums, k, scratch)
 
-    return LaneMsmKernels((5 * CHUNK + 12) * words, sort, sum_buckets, weigh, add_sums)
+    return LaneMsmKernels(KEPT * (pairs + CHUNK) * words, sort, sum_buckets, weigh, add_sums)

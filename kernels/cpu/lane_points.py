@@ -46,12 +46,11 @@ class LanePoints:
 
     Attributes
     ----------
-    difference
-        ``(dx, i, pair, j)``: x2 - x1 of a pair ((x1, y1), (x2, y2)).
-    add
-        ``(sum, i, pair, j, inverse, k)``: the sum of a pair, with 1 / (x2 - x1).
-    any_difference, add_any
-        The same for any pair: equal points, opposite points, infinity.
+    any_difference
+        ``(denominator, i, pair, j)``: of the slope of any pair ((x1, y1), (x2, y2)): of equal or opposite points, or
+        infinity as well.
+    add_any
+        ``(sum, i, pair, j, inverse, k)``: the sum of any pair, with the denominator's inverse.
     step
         ``(sums, i, sums, i, bucket, j)``: of (T, S): T += bucket, then S += T; the bucket may be infinity.
     multiply
@@ -63,9 +62,6 @@ class LanePoints:
     gather_x: Any
     gather_y: Any
     scatter: Any
-    prefetch: Any
-    difference: Any
-    add: Any
     any_difference: Any
     add_any: Any
     step: Any
@@ -92,9 +88,6 @@ def lane_points(curve: Curve, group: Group, native: bool) -> LanePoints:
         gather_x=layout.gather(y=False),
         gather_y=layout.gather(y=True),
         scatter=layout.scatter(),
-        prefetch=layout.prefetch(),
-        difference=operation(spec, lambda pair: pair[2] - pair[0], (4,), 1),
-        add=operation(spec, lambda pair, inverse: weierstrass.add_affine(pair[:2], pair[2:], inverse), (4, 1), 2),
         any_difference=operation(spec, _any_difference, (4,), 1, with_ring=True),
         add_any=operation(spec, _add_any, (4, 1), 2, with_ring=True),
         step=operation(spec, step, (6, 2), 6, with_ring=True),

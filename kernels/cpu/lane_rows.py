@@ -16,11 +16,14 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from kernels.cpu.lane_field import LANES, MASK, RADIX, VECTOR, WORD, LaneElement, LaneField, splat
+from kernels.cpu.lane_field import LANES, MASK, RADIX, WORD, LaneElement, LaneField, splat
 from kernels.cpu.operation import QuadraticRing, Spec
 from kernels.formulas.quadratic import QuadraticElement
 
 INDEX = ir.IntType(32)
+GROUP = 4  # words loaded and stored together: rows of all groups are whole multiples of it
+HALF = ir.VectorType(WORD, GROUP)
+CACHE_LINE = 8  # words; tables and workspaces begin at the start of one
 MAX_ROWS = 1 << 30  # an entry has 30 bits for the index
 
 
@@ -44,6 +47,26 @@ def transpose(builder: ir.IRBuilder, rows: Sequence[ir.Value]) -> list[ir.Value]
             values[i], values[i | half] = shuffle(x, y, first), shuffle(x, y, second)
         half *= 2
     return values
+
+
+def transposed_group(builder: ir.IRBuilder, places: Sequence[ir.Value]) -> list[ir.Value]:
+    """Four vectors, one a word, of the four words at each of eight places; half the shuffles of whole vectors."""
+    quarters = []
+    for place in places:
+        quarter = builder.load(builder.bitcast(place, HALF.as_pointer()))
+        quarter.align = 8
+        quarters.append(quarter)
+    join = ir.Constant(ir.VectorType(INDEX, LANES), list(range(LANES)))
+    return transpose(builder, [builder.shuffle_vector(quarters[i], quarters[i + GROUP], join) for i in range(GROUP)])
+
+
+def store_group(builder: ir.IRBuilder, words: Sequence[ir.Value], places: Sequence[ir.Value]) -> None:
+    """Write the words of eight lanes, four vectors, to eight places."""
+    for number, vector in enumerate(transpose(builder, words)):
+        for half in range(2):
+            part = ir.Constant(ir.VectorType(INDEX, GROUP), list(range(GROUP * half, GROUP * (half + 1))))
+            value = builder.shuffle_vector(vector, vector, part)
+            builder.store(value, builder.bitcast(places[number + GROUP * half], HALF.as_pointer())).align = 8
 
 
 def unpack(ring: LaneField, words: Sequence[ir.Value]) -> LaneElement:
@@ -88,18 +111,42 @@ class RowLayout:
         self.degree = degree
         self.row_words = 2 * degree * words
 
-    def _load(self, builder: ir.IRBuilder, rows: Sequence[ir.Value], base: LaneField, coordinate: int) -> LaneElement:
-        # Eight words are loaded at once, never beyond the row's end.
-        start = coordinate * self.words
-        at = min(start, self.row_words - LANES)
-        loaded = []
-        for row in rows:
-            value = builder.load(builder.bitcast(builder.gep(row, [WORD(at)]), VECTOR.as_pointer()))
-            value.align = 8
-            loaded.append(value)
-        return unpack(base, transpose(builder, loaded)[start - at : start - at + self.words])
+    def load(
+        self, builder: ir.IRBuilder, rows: Sequence[ir.Value], base: LaneField, first: int, count: int
+    ) -> list[LaneElement]:
+        """Coordinates ``first`` to ``first + count - 1`` of the points in eight rows."""
+        start, stop = first * self.words, (first + count) * self.words
+        words: list[ir.Value] = []
+        for word in range(start - start % GROUP, stop, GROUP):
+            words += transposed_group(builder, [builder.gep(row, [WORD(word)]) for row in rows])
+        words = words[start % GROUP :]
+        return [unpack(base, words[c * self.words : (c + 1) * self.words]) for c in range(count)]
 
-    def _rows(self, builder: ir.IRBuilder, table: ir.Value, workspace: ir.Value, first: ir.Value) -> list[ir.Value]:
+    def point(
+        self, builder: ir.IRBuilder, ring: Any, table: ir.Value, workspace: ir.Value, first: ir.Value, parts: str = "xy"
+    ) -> list[Any]:
+        """Coordinates of the points that eight entries name, y turned by their signs and not carried.
+
+        ``parts`` is ``"x"``, ``"y"`` or ``"xy"``.
+        """
+        base = ring.base if isinstance(ring, QuadraticRing) else ring
+        rows = self.rows(builder, table, workspace, first)
+        loaded = self.load(builder, rows, base, 0 if parts[0] == "x" else self.degree, len(parts) * self.degree)
+        if parts[-1] == "y":
+            kind = ir.VectorType(INDEX, LANES)
+            signs = builder.load(builder.bitcast(first, kind.as_pointer()))
+            signs.align = 4
+            negative = builder.icmp_unsigned(
+                "!=", builder.and_(signs, ir.Constant(kind, [1] * LANES)), ir.Constant(kind, [0] * LANES)
+            )
+            turned = [base.negated_where(negative, element) for element in loaded[-self.degree :]]
+            # y is not zero (the order is odd, infinity never has a sign), so 2p - y stays below 2p.
+            loaded[-self.degree :] = [LaneElement(base, t.limbs, base.memory_limit, t.terms) for t in turned]
+        if self.degree == 1:
+            return list(loaded)
+        return [QuadraticElement(c0, c1) for c0, c1 in zip(loaded[::2], loaded[1::2], strict=True)]
+
+    def rows(self, builder: ir.IRBuilder, table: ir.Value, workspace: ir.Value, first: ir.Value) -> list[ir.Value]:
         """Pointers to the rows that eight entries name."""
         rows = []
         for lane in range(LANES):
@@ -110,28 +157,16 @@ class RowLayout:
             rows.append(builder.gep(start, [builder.mul(index, WORD(self.row_words))]))
         return rows
 
-    def prefetch(self) -> Any:
-        """Make the intrinsic ``prefetch(table, workspace, entries, at)``: ask for the rows of eight entries."""
-
-        def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Sequence[Any]) -> ir.Value:
-            table, workspace, entries = (
-                context.make_array(signature.args[n])(context, builder, arguments[n]).data for n in range(3)
-            )
-            byte = ir.IntType(8).as_pointer()
-            kind = ir.FunctionType(ir.VoidType(), [byte, INDEX, INDEX, INDEX])
-            name = "llvm.prefetch.p0"
-            function = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
-            for row in self._rows(builder, table, workspace, builder.gep(entries, [arguments[3]])):
-                for word in [*range(0, self.row_words, 8), self.row_words - 1]:
-                    builder.call(
-                        function, [builder.bitcast(builder.gep(row, [WORD(word)]), byte), INDEX(0), INDEX(3), INDEX(1)]
-                    )
-            return context.get_dummy_value()
-
-        def prefetch(_context: Any, table: Any, workspace: Any, entries: Any, _at: Any) -> Any:
-            return types.void(table, workspace, entries, types.int64), generate
-
-        return intrinsic(prefetch)
+    def ask_for(self, builder: ir.IRBuilder, rows: Sequence[ir.Value], *, write: bool = False) -> None:
+        """Prefetch rows, which need not exist."""
+        byte = ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [byte, INDEX, INDEX, INDEX])
+        name = "llvm.prefetch.p0"
+        function = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
+        for row in rows:
+            for word in range(0, self.row_words, CACHE_LINE):
+                place = builder.bitcast(builder.gep(row, [WORD(word)]), byte)
+                builder.call(function, [place, INDEX(int(write)), INDEX(3), INDEX(1)])
 
     def gather(self, y: bool) -> Any:
         """Make the intrinsic ``gather(out, i, table, workspace, entries, at)``.
@@ -142,23 +177,11 @@ class RowLayout:
 
         def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Sequence[Any]) -> ir.Value:
             ring = self.spec.emit(builder)
-            base = ring.base if isinstance(ring, QuadraticRing) else ring
             out, table, workspace, entries = (
                 context.make_array(signature.args[n])(context, builder, arguments[n]).data for n in (0, 2, 3, 4)
             )
             first = builder.gep(entries, [arguments[5]])
-            rows = self._rows(builder, table, workspace, first)
-            offset = self.degree if y else 0
-            parts = [self._load(builder, rows, base, offset + part) for part in range(self.degree)]
-            element: Any = parts[0] if self.degree == 1 else QuadraticElement(parts[0], parts[1])
-            if y:
-                kind = ir.VectorType(INDEX, LANES)
-                signs = builder.load(builder.bitcast(first, kind.as_pointer()))
-                signs.align = 4
-                negative = builder.icmp_unsigned(
-                    "!=", builder.and_(signs, ir.Constant(kind, [1] * LANES)), ir.Constant(kind, [0] * LANES)
-                )
-                element = ring.select(negative, -element, element)
+            (element,) = self.point(builder, ring, table, workspace, first, "y" if y else "x")
             ring.store(element, builder.gep(out, [builder.mul(arguments[1], WORD(ring.words))]))
             return context.get_dummy_value()
 
@@ -167,26 +190,28 @@ class RowLayout:
 
         return intrinsic(gather)
 
+    def store(self, builder: ir.IRBuilder, ring: Any, point: Sequence[Any], start: ir.Value) -> None:
+        """Write eight points to the eight rows from ``start`` on."""
+        base = ring.base if isinstance(ring, QuadraticRing) else ring
+        words: list[ir.Value] = []
+        for coordinate in point:
+            for element in (coordinate,) if self.degree == 1 else (coordinate.c0, coordinate.c1):
+                words += pack(base, element, self.words)
+        for word in range(0, self.row_words, GROUP):
+            places = [builder.gep(start, [WORD(lane * self.row_words + word)]) for lane in range(LANES)]
+            store_group(builder, words[word : word + GROUP], places)
+
     def scatter(self) -> Any:
         """Make the intrinsic ``scatter(workspace, row, points, i)``: lane points i to eight rows from ``row`` on."""
 
         def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Sequence[Any]) -> ir.Value:
             ring = self.spec.emit(builder)
-            base = ring.base if isinstance(ring, QuadraticRing) else ring
             workspace, points = (
                 context.make_array(signature.args[n])(context, builder, arguments[n]).data for n in (0, 2)
             )
-            point = builder.gep(points, [builder.mul(arguments[3], WORD(2 * ring.words))])
-            words = []
-            for coordinate in range(2 * self.degree):
-                element = base.load(builder.gep(point, [WORD(coordinate * base.words)]))
-                words += pack(base, element, self.words)
-            start = builder.gep(workspace, [builder.mul(arguments[1], WORD(self.row_words))])
-            for at in [*range(0, self.row_words - LANES, LANES), self.row_words - LANES]:
-                for lane, values in enumerate(transpose(builder, words[at : at + LANES])):
-                    place = builder.gep(start, [WORD(lane * self.row_words + at)])
-                    store = builder.store(values, builder.bitcast(place, VECTOR.as_pointer()))
-                    store.align = 8
+            place = builder.gep(points, [builder.mul(arguments[3], WORD(2 * ring.words))])
+            point = [ring.load(builder.gep(place, [WORD(coordinate * ring.words)])) for coordinate in range(2)]
+            self.store(builder, ring, point, builder.gep(workspace, [builder.mul(arguments[1], WORD(self.row_words))]))
             return context.get_dummy_value()
 
         def scatter(_context: Any, workspace: Any, _row: Any, points: Any, _i: Any) -> Any:

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 
 from llvmlite import ir
 
-from kernels.cpu.lane_field import LANES, LaneElement, LaneField
-from kernels.cpu.lane_rows import INDEX, pack, transpose, unpack
+from kernels.cpu.lane_field import LaneElement, LaneField
+from kernels.cpu.lane_rows import pack, store_group, transposed_group, unpack
 from kernels.cpu.portable_field import WORD
 
 WORDS = 4  # of an element of either scalar field; 2p fits, too
-_HALF = ir.VectorType(WORD, WORDS)
 
 
 def pointers_to(builder: ir.IRBuilder, array: ir.Value, places: Sequence[ir.Value]) -> list[ir.Value]:
@@ -21,22 +20,12 @@ def pointers_to(builder: ir.IRBuilder, array: ir.Value, places: Sequence[ir.Valu
 
 def load_words(ring: LaneField, pointers: Sequence[ir.Value]) -> LaneElement:
     """Read eight elements, below what the ring has in memory."""
-    b, halves = ring.builder, []
-    for pointer in pointers:
-        half = b.load(b.bitcast(pointer, _HALF.as_pointer()))
-        half.align = 8
-        halves.append(half)
-    join = ir.Constant(ir.VectorType(INDEX, LANES), list(range(LANES)))
-    return unpack(ring, transpose(b, [b.shuffle_vector(halves[i], halves[i + WORDS], join) for i in range(WORDS)]))
+    return unpack(ring, transposed_group(ring.builder, pointers))
 
 
 def store_words(ring: LaneField, element: LaneElement, pointers: Sequence[ir.Value]) -> None:
     """Write eight elements that are below 2p."""
-    b, rows = ring.builder, transpose(ring.builder, pack(ring, element, WORDS))
-    for lane, pointer in enumerate(pointers):
-        part = ir.Constant(ir.VectorType(INDEX, WORDS), [lane // WORDS * WORDS + word for word in range(WORDS)])
-        half = b.shuffle_vector(rows[lane % WORDS], rows[lane % WORDS], part)
-        b.store(half, b.bitcast(pointer, _HALF.as_pointer())).align = 8
+    store_group(ring.builder, pack(ring, element, WORDS), pointers)
 
 
 def words_product(a: LaneElement, b: LaneElement) -> LaneElement:

@@ -15,6 +15,15 @@ import numpy as np
 
 from kernels.backend import Array
 
+CACHE_LINE_WORDS = 8
+
+
+def aligned_words(count: int) -> Array:
+    """``uint64[count]`` of any contents, from the start of a cache line: rows then lie in as few lines as can be."""
+    buffer = np.empty(count + CACHE_LINE_WORDS, np.uint64)
+    start = -buffer.ctypes.data // 8 % CACHE_LINE_WORDS
+    return buffer[start : start + count]
+
 
 class Scratch:
     """Named buffers that grow when asked for more than ever before; contents do not survive."""
@@ -26,7 +35,7 @@ class Scratch:
         """Return ``uint64[count]`` with any contents."""
         buffer = self._buffers.get(name)
         if buffer is None or len(buffer) < count:
-            buffer = self._buffers[name] = np.empty(count, np.uint64)
+            buffer = self._buffers[name] = aligned_words(count)
         return buffer[:count]
 
 

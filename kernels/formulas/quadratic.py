@@ -23,7 +23,10 @@ class QuadraticElement:
         return QuadraticElement(-self.c0, -self.c1)
 
     def __mul__(self, other: QuadraticElement) -> QuadraticElement:
-        """Karatsuba: three products of the base field."""
+        """Karatsuba: three products of the base field; elements that can reduce sums of products do that instead."""
+        fused = getattr(self.c0, "quadratic_product", None)
+        if fused is not None:
+            return QuadraticElement(*fused((self.c0, self.c1), (other.c0, other.c1)))
         low = self.c0 * other.c0
         high = self.c1 * other.c1
         cross = (self.c0 + self.c1) * (other.c0 + other.c1)

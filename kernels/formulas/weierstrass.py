@@ -95,10 +95,10 @@ def curve_residue(point: Affine, b: Element) -> Element:
 Projective = tuple[Element, Element, Element]
 
 
-def add_affine(first: Affine, second: Affine, inverse: Element) -> Affine:
-    """Sum of two affine points with different x, given 1 / (x2 - x1): 2M + 1S."""
-    (x2, y2), y1 = second, first[1]
-    return chord(first, x2, (y2 - y1) * inverse)
+def add_affine(point: Affine, difference: Affine, inverse: Element) -> Affine:
+    """Sum of (x1, y1) and (x1 + dx, y1 + dy), given 1 / dx: 2M + 1S."""
+    (x1, _), (dx, dy) = point, difference
+    return chord(point, x1 + dx, dy * inverse)
 
 
 def chord(point: Affine, other_x: Element, slope: Element) -> Affine:
