@@ -38,12 +38,11 @@ class Work:
         """Memory that a job can have now."""
         return self.device.memory_info().free_bytes
 
-    def make_room(self) -> bool:
-        """After an allocation failed: give back all that is not in use; return whether that was anything."""
-        evicted = self.residents.shrink(0)
+    def make_room(self) -> None:
+        """After an allocation failed: give back all that is not in use."""
+        self.residents.shrink(0)
         self.session.compute.synchronize()
         self.device.trim()
-        return evicted
 
 
 class DeviceOwner:
@@ -71,7 +70,7 @@ class DeviceOwner:
     def call(self, job: Callable[[Work], Result]) -> Result:
         """Run ``job`` on the device's thread and return what it returns, or raise what it raises.
 
-        An allocation that fails is tried again once, with all unused residents evicted.
+        When an allocation fails, the job runs again once, with all residents evicted.
         """
         future: Future[Result] = Future()
 
@@ -115,8 +114,8 @@ class DeviceOwner:
             try:
                 return job(work)
             except DeviceOutOfMemoryError:
-                if not work.make_room():
-                    raise
+                work.residents.end_use()
+                work.make_room()
             return job(work)
         finally:
             work.residents.end_use()

@@ -76,16 +76,13 @@ class Residents:
         """Nobody will ask for this key again. From any thread."""
         self._discarded.append(key)
 
-    def shrink(self, most_bytes: int) -> bool:
-        """Evict the least recently used, none in use, until what stays is small enough; return whether any went."""
-        evicted = False
+    def shrink(self, most_bytes: int) -> None:
+        """Evict the least recently used, none in use, until what stays is small enough."""
         for key in list(self._kept):
             if self.size_bytes <= most_bytes:
                 break
             if key not in self._in_use:
                 self._evict(key)
-                evicted = True
-        return evicted
 
     def _evict(self, key: Hashable) -> None:
         resident = self._kept.pop(key, None)
