@@ -179,6 +179,8 @@ class ParallelProver:
         results: dict[int, ProofResult] = {}
         pending = list(range(len(witnesses)))
         for _ in range(ATTEMPTS):
+            if not pending:
+                break
             together = self._run_together(witnesses, pending, backend, started, should_stop, on_phase)
             results.update(zip(pending, together or self._run(prove_item, pending), strict=True))
             pending = _invalid(self.key, [(i, results[i]) for i in pending], backend)
@@ -243,6 +245,8 @@ def _prove_item(
         public_inputs = witness[1 : pk.metadata.public + 1].copy()
     except ProverError as refused:
         error = refused.with_traceback(None)  # its frames hold the witness
+    except DeviceError as failed:
+        error = DeviceFault(f"backend {backend.name} failed: {failed}")
     except Exception as unexpected:  # noqa: BLE001 - one item must not take the batch down
         _log.exception("backend %s failed", backend.name)
         error = DeviceFault(f"backend {backend.name} failed with {type(unexpected).__name__}; see the log")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import kernels
+from kernels.cuda.device import DeviceError
 from kernels.cuda.device_backend import DeviceBackend, trusted_backend
 from kernels.encoding import limbs_from_ints
 from prover.errors import DeviceFault, InvalidProof
@@ -72,11 +73,14 @@ def prove(
     Cancelled
         If ``should_stop`` said so.
     DeviceFault
-        If two proofs in a row did not verify.
+        If two proofs in a row did not verify, or the backend's device failed.
     """
     backend = backend or kernels.get_backend()
     for _ in range(ATTEMPTS):
-        proof = prove_unverified(pk, witness, backend, rng, threads, should_stop, on_phase)
+        try:
+            proof = prove_unverified(pk, witness, backend, rng, threads, should_stop, on_phase)
+        except DeviceError as error:
+            raise DeviceFault(f"backend {backend.name} failed: {error}") from error
         try:
             with run_phase(Phase.VERIFY, on_phase, should_stop):
                 verify(pk.verifying_key, proof, witness[1 : pk.metadata.public + 1], trusted_backend(backend))
