@@ -25,7 +25,7 @@ import prover.worker
 from cluster import key_vault, ray_head
 from cluster.calls import CALL_TIMEOUT_S, answer
 from cluster.settings import Settings
-from cluster.topology import numa_nodes, plan_workers
+from cluster.topology import WorkerPlan, numa_nodes, plan_gpu_workers, plan_workers
 from fastpath.errors import Unavailable
 from fastpath.settings import SchedulerSettings
 from prover.errors import BadInput
@@ -102,7 +102,7 @@ class Actors:
         actors = cls(service, vault, workers, answer(service.metrics_address.remote()))
         end = time.monotonic() + settings.start_timeout_s
         try:
-            for plan in plan_workers(settings.threads, numa_nodes()):  # one by one: the first compiles for all
+            for plan in _plan(settings):  # one by one: the first compiles for all
                 workers[plan.name] = worker = prover.worker.start(
                     plan.name,
                     namespace,
@@ -111,6 +111,7 @@ class Actors:
                     key_directory=settings.key_dir,
                     backend=settings.backend,
                     cpus=plan.cpus,
+                    gpus=plan.gpus,
                     detached=detached,
                 )
                 _await_ready(worker, end, on_progress)
@@ -146,6 +147,22 @@ class Actors:
         for actor in (self.fastpath, *self.workers.values(), self.vault):
             with contextlib.suppress(Exception):  # one that is gone already is as it should be
                 ray.kill(actor)
+
+
+def _plan(settings: Settings) -> list[WorkerPlan]:
+    """Workers for the GPUs that Ray finds, and for the CPUs unless the GPU alone is wanted.
+
+    Raises
+    ------
+    Unavailable
+        If the GPU alone is wanted and there is none.
+    """
+    found: Any = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    gpus = int(found.get("GPU", 0)) if settings.backend in {"auto", "cuda"} else 0
+    if settings.backend == "cuda" and not gpus:
+        raise Unavailable("the backend is 'cuda' and Ray finds no GPU here; see `fastpath-prover doctor`")
+    cpu_workers = [] if settings.backend == "cuda" else plan_workers(settings.threads, numa_nodes())
+    return [*cpu_workers, *plan_gpu_workers(settings.threads, gpus)]
 
 
 def _await_ready(worker: Any, end: float, on_progress: OnProgress | None) -> None:  # noqa: ANN401 - Ray's handles

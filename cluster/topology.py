@@ -1,4 +1,4 @@
-"""The machine's NUMA nodes, and the workers that prove on them: one a node, on its cores and next to its memory."""
+"""The workers of a machine: one for each NUMA node, on its cores and next to its memory, and one for each GPU."""
 
 from __future__ import annotations
 
@@ -20,11 +20,23 @@ class WorkerPlan:
     ----------
     cpus
         Those it is pinned to; empty where there is only one node, so nothing to gain.
+    gpus
+        GPUs that it has to itself: 0 or 1.
     """
 
     name: str
     threads: int
     cpus: tuple[int, ...] = ()
+    gpus: int = 0
+
+
+GPU_WORKER_THREADS: Final = 4
+"""Threads beside a GPU: they check and verify proofs, and sum up what the GPU leaves."""
+
+
+def plan_gpu_workers(threads: int, gpus: int) -> list[WorkerPlan]:
+    """One worker for each GPU, not pinned: its threads are few and mostly wait."""
+    return [WorkerPlan(f"gpu-worker-{i}", min(threads, GPU_WORKER_THREADS), gpus=1) for i in range(gpus)]
 
 
 def plan_workers(threads: int, nodes: Sequence[Collection[int]]) -> list[WorkerPlan]:

@@ -1,15 +1,31 @@
-"""Choose a backend by name, by environment, or by what the machine can do."""
+"""Choose a backend by name, by environment, or by what the machine can do.
+
+``auto`` takes a GPU where the process sees one and CuPy is installed, beside the fastest CPU backend, and falls back to
+that whenever the GPU fails (:mod:`kernels.cuda.dispatch`). ``cuda`` takes the GPU or raises.
+"""
 
 from __future__ import annotations
 
 import functools
 import importlib
+import importlib.util
 import os
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from kernels.backend import Backend
 
+if TYPE_CHECKING:
+    from kernels.cuda.backend import CudaBackend
+    from kernels.cuda.device import Device
+
 BACKEND_VARIABLE = "FASTPATH_PROVER_BACKEND"
-_BACKENDS = {"ifma": "kernels.cpu.ifma:IfmaBackend", "portable": "kernels.cpu.portable:PortableBackend"}
+_VISIBLE_VARIABLE = "CUDA_VISIBLE_DEVICES"
+_BACKENDS = {
+    "cuda": "kernels.selection:_cuda",
+    "ifma": "kernels.cpu.ifma:IfmaBackend",
+    "portable": "kernels.cpu.portable:PortableBackend",
+}
 BACKEND_NAMES: tuple[str, ...] = ("auto", *_BACKENDS)
 
 
@@ -25,7 +41,8 @@ def get_backend(name: str = "auto") -> Backend:
     Raises
     ------
     ValueError
-        If no backend has that name, or this machine cannot run it. A named backend never falls through to another.
+        If no backend has that name, or this machine cannot run it. A named backend never falls through to another; but
+        ``"cuda"`` opens its device when it is first used, and raises :class:`kernels.cuda.device.DeviceError` then.
     """
     source = "get_backend"
     if name == "auto":
@@ -35,11 +52,42 @@ def get_backend(name: str = "auto") -> Backend:
     return _fastest() if name == "auto" else _instance(name)
 
 
-@functools.cache
-def _fastest() -> Backend:
+def cpu_backend() -> Backend:
+    """The fastest backend that needs no GPU."""
     from kernels.cpu.features import has_ifma  # noqa: PLC0415 - asks the compiler, which is slow to load
 
     return _instance("ifma" if has_ifma() else "portable")
+
+
+def sees_gpu() -> bool:
+    """Whether this process is given an NVIDIA GPU and has what it takes to use one; loads nothing.
+
+    A variable ``CUDA_VISIBLE_DEVICES`` that is empty or names no device hides them all, as it does for CUDA.
+    """
+    visible = os.environ.get(_VISIBLE_VARIABLE)
+    hidden = visible is not None and visible.split(",")[0].strip() in {"", "-1", "NoDevFiles"}
+    return not hidden and Path("/dev/nvidiactl").exists() and importlib.util.find_spec("cupy") is not None
+
+
+@functools.cache
+def _fastest() -> Backend:
+    if not sees_gpu():
+        return cpu_backend()
+    from kernels.cuda.dispatch import DispatchingBackend  # noqa: PLC0415 - for those who have a GPU
+
+    return DispatchingBackend(_cuda(), cpu_backend())
+
+
+def _cuda() -> CudaBackend:
+    from kernels.cuda.backend import CudaBackend  # noqa: PLC0415 - for those who have a GPU
+
+    return CudaBackend(_open_device, cpu_backend())
+
+
+def _open_device() -> Device:
+    from kernels.cuda.cupy_device import CupyDevice  # noqa: PLC0415 - an optional dependency
+
+    return cast("Device", CupyDevice())
 
 
 @functools.cache

@@ -18,11 +18,16 @@ import numpy as np
 
 import kernels
 from kernels.backend import Backend
+from kernels.cuda.device import DeviceError
+from kernels.cuda.device_backend import DeviceBackend, trusted_backend
+from kernels.cuda.memory_plan import DoesNotFitError
+from kernels.cuda.nvrtc import NvrtcError
 from prover.errors import BadInput, DeviceFault, InvalidProof, ProverError
 from prover.groth16.keys import ProvingKey
 from prover.groth16.phases import OnPhase, Phase, ShouldStop
 from prover.groth16.proof import Proof
 from prover.groth16.prove import ATTEMPTS, device_fault, prove_unverified
+from prover.groth16.prove_on_device import prove_on_device
 from prover.groth16.verify_batch import verify_batch
 from prover.key_cache import shared_key
 from prover.pool import ProverPool, default_pool
@@ -153,6 +158,7 @@ class ParallelProver:
         Notes
         -----
         Proofs run side by side, one to a thread; a batch shorter than the pool gives each large proof several threads.
+        With a GPU that such a batch pays on, all run together there; if it fails them, they are proved on the CPU.
         """
         started = time.perf_counter()
         self._check_batch(witnesses)
@@ -173,11 +179,35 @@ class ParallelProver:
         results: dict[int, ProofResult] = {}
         pending = list(range(len(witnesses)))
         for _ in range(ATTEMPTS):
-            results.update(zip(pending, self._run(prove_item, pending), strict=True))
+            if not pending:
+                break
+            together = self._run_together(witnesses, pending, backend, started, should_stop, on_phase)
+            results.update(zip(pending, together or self._run(prove_item, pending), strict=True))
             pending = _invalid(self.key, [(i, results[i]) for i in pending], backend)
         for index in pending:
             results[index] = replace(results[index], proof=None, public_inputs=None, error=device_fault(backend))
         return BatchResult(tuple(results[i] for i in range(len(witnesses))), time.perf_counter() - started)
+
+    def _run_together(
+        self,
+        witnesses: Limbs | Sequence[Limbs],
+        indices: Sequence[int],
+        backend: Backend,
+        submitted: float,
+        should_stop: ShouldStopItem | None,
+        on_phase: OnItemPhase | None,
+    ) -> list[ProofResult] | None:
+        """Prove items on the backend's device, as one task of the pool; None where that does not pay or failed."""
+        if not isinstance(backend, DeviceBackend) or not backend.pays(len(indices) * self.key.r1cs.variables):
+            return None
+        task = partial(_prove_together, self.key, [witnesses[i] for i in indices], backend)
+        stop = None if should_stop is None else (lambda position: should_stop(indices[position]))
+        phase = None if on_phase is None else (lambda *ended: [on_phase(i, *ended) for i in indices] and None)
+        future = self.pool.submit(task, submitted, stop, phase)
+        try:
+            return future.result()
+        finally:
+            future.cancel()
 
     def _run(self, prove_item: Callable[[int], ProofResult], indices: Sequence[int]) -> list[ProofResult]:
         futures = [self.pool.submit(prove_item, index) for index in indices]
@@ -215,11 +245,42 @@ def _prove_item(
         public_inputs = witness[1 : pk.metadata.public + 1].copy()
     except ProverError as refused:
         error = refused.with_traceback(None)  # its frames hold the witness
+    except DeviceError as failed:
+        error = DeviceFault(f"backend {backend.name} failed: {failed}")
     except Exception as unexpected:  # noqa: BLE001 - one item must not take the batch down
         _log.exception("backend %s failed", backend.name)
         error = DeviceFault(f"backend {backend.name} failed with {type(unexpected).__name__}; see the log")
     ended = time.perf_counter()
     return ProofResult(proof, public_inputs, error, ended - submitted, ended - begun)
+
+
+def _prove_together(
+    pk: ProvingKey,
+    witnesses: Sequence[Limbs],
+    backend: DeviceBackend,
+    submitted: float,
+    should_stop: ShouldStopItem | None,
+    on_phase: OnPhase | None,
+) -> list[ProofResult] | None:
+    """Prove items together on a device without verifying them; None when it failed, which the backend is told."""
+    begun = time.perf_counter()
+    try:
+        outcomes = prove_on_device(pk, witnesses, backend, should_stop=should_stop, on_phase=on_phase)
+    except (DeviceError, NvrtcError, DoesNotFitError) as error:
+        backend.failed(error)
+        return None
+    ended = time.perf_counter()
+    each = (ended - begun) / len(witnesses)
+    return [
+        ProofResult(
+            None if isinstance(outcome, ProverError) else outcome,
+            None if isinstance(outcome, ProverError) else witness[1 : pk.metadata.public + 1].copy(),
+            outcome if isinstance(outcome, ProverError) else None,
+            ended - submitted,
+            each,
+        )
+        for outcome, witness in zip(outcomes, witnesses, strict=True)
+    ]
 
 
 def _invalid(pk: ProvingKey, results: Sequence[tuple[int, ProofResult]], backend: Backend) -> list[int]:
@@ -229,8 +290,10 @@ def _invalid(pk: ProvingKey, results: Sequence[tuple[int, ProofResult]], backend
         return []
     indices, proofs, public_inputs = zip(*made, strict=True)
     try:
-        verify_batch(pk.verifying_key, proofs, public_inputs, backend)
+        verify_batch(pk.verifying_key, proofs, public_inputs, trusted_backend(backend))
     except InvalidProof as invalid:
         _log.warning("backend %s made proofs that do not verify: items %s", backend.name, invalid.indices)
+        if isinstance(backend, DeviceBackend):
+            backend.quarantine("it made proofs that do not verify", len(invalid.indices))
         return [indices[position] for position in invalid.indices]
     return []

@@ -13,6 +13,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +22,12 @@ import ray
 from ray.exceptions import GetTimeoutError, ObjectLostError, RayActorError, RayTaskError
 
 import kernels
+from kernels.backend import Backend
 from kernels.cpu.compilation import Compiled, observe_compilation
+from kernels.cuda.device import DeviceError
+from kernels.cuda.device_backend import DeviceBackend, trusted_backend
+from kernels.cuda.dispatch import DispatchingBackend
+from kernels.cuda.nvrtc import NvrtcError
 from kernels.encoding import Limbs
 from prover.circuits import get_circuit
 from prover.computed_once import ComputedOnce
@@ -42,6 +48,8 @@ _VAULT_TIMEOUT_S: Final = 120.0
 _WITNESS_TIMEOUT_S: Final = 60.0
 _REMEMBERED_CANCELLATIONS: Final = 10_000
 _CONCURRENT_CALLS: Final = 16
+_RESTART_DELAY_S: Final = 2.0
+"""Time for the answer to the last call to leave a process that is about to end."""
 _REPEATABLE: Final = 3
 """Restarts that a call on keys survives: it does the same however often it runs."""
 
@@ -71,6 +79,8 @@ class ProverWorker:
         Whose kernels it makes ready when it starts, so that no job waits for a compiler.
     cpus
         CPUs it is pinned to; empty for no preference.
+    gpus
+        GPUs that it may use: 0 or 1.
     """
 
     def __init__(
@@ -82,23 +92,29 @@ class ProverWorker:
         backend: str = "auto",
         curves: Sequence[str] = _CURVES,
         cpus: Sequence[int] = (),
+        gpus: int = 0,
     ) -> None:
         _pin(cpus)
         self._name = name
         self._vault_name, self._vault_namespace = vault
         self._key_directory = Path(key_directory)
-        self._backend = kernels.get_backend(backend)
+        self._backend = self._choose_backend(backend, gpus)
         self._pool = ProverPool(threads)
         self._keys: ComputedOnce[str, ProvingKey] = ComputedOnce(_KEYS)
         self._warm: ComputedOnce[str, None] = ComputedOnce(len(kernels.CURVES))
         self._cancelled: OrderedDict[str, None] = OrderedDict()
         self._lock = threading.Lock()
         self._running = 0
+        self._restarting = False
         self._proofs = 0
         self._started_at = time.monotonic()
         self._compiled: list[Compiled] = []
         self._curves = tuple(curves)
         threading.Thread(target=self._warm_up, name="warm-up", daemon=True).start()
+
+    def _choose_backend(self, name: str, gpus: int) -> Backend:
+        backend = kernels.get_backend(name)
+        return backend if gpus else trusted_backend(backend)
 
     def __repr__(self) -> str:
         return f"ProverWorker({self._name}, {self._backend.name}, threads={self._pool.threads})"
@@ -141,6 +157,8 @@ class ProverWorker:
                 self._running -= len(job_ids)
                 for job_id in job_ids:
                     self._cancelled.pop(job_id, None)
+                if not self._running:
+                    self._restart_without_device()
         answers = [_refusal(witness) if isinstance(witness, ProverError) else {} for witness in witnesses]
         for index, item in zip(present, items, strict=True):
             answers[index] = _answer(item)
@@ -153,6 +171,13 @@ class ProverWorker:
         with self._lock:
             self._proofs += len(batch.proofs)
         return batch.items
+
+    def _restart_without_device(self) -> None:
+        """End this process soon if its GPU was lost: the next one has a working context, and no job is here now."""
+        if isinstance(self._backend, DeviceBackend) and self._backend.health().restart and not self._restarting:
+            self._restarting = True
+            _log.warning("restarting %s to get its GPU back", self._name)
+            threading.Timer(_RESTART_DELAY_S, os._exit, (1,)).start()
 
     def cancel(self, job_ids: Iterable[str]) -> None:
         """Stop these jobs at the next window of their MSM, if they run here or are about to."""
@@ -233,7 +258,7 @@ class ProverWorker:
     # --- state
 
     def health(self) -> dict[str, Any]:
-        """Return once it can work: name, pid, backend, threads, pool statistics, jobs it has, proofs it made.
+        """Return once it can work: name, pid, backend, threads, pool statistics, jobs it has, proofs it made, its GPU.
 
         Raises
         ------
@@ -255,6 +280,7 @@ class ProverWorker:
             "proofs": self._proofs,
             "uptime_s": time.monotonic() - self._started_at,
             "kernels": len(self._compiled),
+            "gpu": asdict(self._backend.health()) if isinstance(self._backend, DeviceBackend) else None,
         }
 
     def progress(self) -> dict[str, Any]:
@@ -282,8 +308,13 @@ class ProverWorker:
         self._warm.get(curve, lambda: self._compile(curve))
 
     def _compile(self, curve: str) -> None:
-        with observe_compilation(self._compiled.append):
-            warm_up(curve, self._backend)
+        try:
+            if isinstance(self._backend, DispatchingBackend):
+                self._backend.prepare_device()
+            with observe_compilation(self._compiled.append):
+                warm_up(curve, self._backend)
+        except (DeviceError, NvrtcError) as error:
+            raise DeviceFault(f"{error}; see `fastpath-prover doctor`") from None
 
 
 def _pin(cpus: Sequence[int]) -> None:
@@ -342,6 +373,7 @@ def start(
     key_directory: Path,
     backend: str = "auto",
     cpus: Sequence[int] = (),
+    gpus: int = 0,
     detached: bool = False,
 ) -> Any:  # noqa: ANN401 - Ray's handles have no static type
     """Start a worker as a named actor and return its handle at once; its ``health`` answers when it can work.
@@ -354,10 +386,11 @@ def start(
             name=name,
             namespace=namespace,
             lifetime="detached" if detached else None,
+            num_gpus=gpus,  # Ray shows the worker this GPU alone
             num_cpus=0,  # threads are counted by PROVER_THREADS; Ray would wait for CPUs that its node lacks
             max_restarts=-1,
             max_task_retries=0,
             max_concurrency=_CONCURRENT_CALLS,
         )
-        .remote(name, (vault_name, namespace), threads, str(key_directory), backend, cpus=tuple(cpus))
+        .remote(name, (vault_name, namespace), threads, str(key_directory), backend, cpus=tuple(cpus), gpus=gpus)
     )

@@ -102,8 +102,16 @@ def _worker(console: Console, worker: dict[str, Any]) -> str:
     return (
         f"{worker.get('backend', '?')}, {counted(worker.get('threads', 0), 'thread')}, pid {worker.get('pid', '?')}, "
         f"{counted(worker['completed'], 'proof')}, {counted(worker['jobs_in_flight'], 'job')} now, "
-        f"lost {counted(worker['losses'], 'time')}"
+        f"lost {counted(worker['losses'], 'time')}{_gpu(worker.get('gpu'))}"
     )
+
+
+def _gpu(gpu: dict[str, Any] | None) -> str:
+    if gpu is None:
+        return ""
+    if gpu["state"] == "healthy":
+        return f", GPU {gpu['device']} from {counted(gpu['break_even'], 'point')} on"
+    return f", GPU {gpu['state']}{': ' if gpu['reason'] else ''}{gpu['reason']}"
 
 
 def _key(key: dict[str, Any]) -> str:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import kernels
+from kernels.cuda.device import DeviceError
+from kernels.cuda.device_backend import DeviceBackend, trusted_backend
 from kernels.encoding import limbs_from_ints
 from prover.errors import DeviceFault, InvalidProof
 from prover.groth16.phases import OnPhase, Phase, ShouldStop, run_phase
@@ -71,16 +73,21 @@ def prove(
     Cancelled
         If ``should_stop`` said so.
     DeviceFault
-        If two proofs in a row did not verify.
+        If two proofs in a row did not verify, or the backend's device failed.
     """
     backend = backend or kernels.get_backend()
     for _ in range(ATTEMPTS):
-        proof = prove_unverified(pk, witness, backend, rng, threads, should_stop, on_phase)
+        try:
+            proof = prove_unverified(pk, witness, backend, rng, threads, should_stop, on_phase)
+        except DeviceError as error:
+            raise DeviceFault(f"backend {backend.name} failed: {error}") from error
         try:
             with run_phase(Phase.VERIFY, on_phase, should_stop):
-                verify(pk.verifying_key, proof, witness[1 : pk.metadata.public + 1], backend)
+                verify(pk.verifying_key, proof, witness[1 : pk.metadata.public + 1], trusted_backend(backend))
         except InvalidProof:
             _log.warning("backend %s made a proof that does not verify", backend.name)
+            if isinstance(backend, DeviceBackend):
+                backend.quarantine("it made a proof that does not verify")
         else:
             return proof
     raise device_fault(backend)

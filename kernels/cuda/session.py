@@ -1,0 +1,193 @@
+"""What all launch code shares: one device with its streams, its loaded programs, and memory that is given back.
+
+Kernels run on one stream and copies on another, so that the next rows travel while the present ones are computed; an
+event joins them in both directions at every copy. Host memory that an upload reads is pinned, in two buffers that take
+turns, each with the event that frees it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels.cuda.images import Program, image
+
+if TYPE_CHECKING:
+    from kernels.cuda.device import Argument, Device, Event, HostBytes, Kernel, Memory, Module
+
+STAGING_BYTES = 16 << 20
+"""One pinned buffer: large enough that a copy runs at the link's speed (about 1 ms), small enough to pin two."""
+
+
+@dataclass
+class _Staging:
+    buffer: HostBytes
+    free_from: Event | None = None
+    """Behind the last copy out of it."""
+
+    def wait(self) -> None:
+        if self.free_from is not None:
+            self.free_from.synchronize()
+            self.free_from = None
+
+
+@dataclass(frozen=True)
+class Download:
+    """Device memory on its way to the host."""
+
+    _buffer: HostBytes
+    _done: Event
+    _dtype: npt.DTypeLike
+    _shape: tuple[int, ...]
+
+    @property
+    def arrived(self) -> bool:
+        """Whether waiting for it would return at once."""
+        return self._done.done
+
+    def result(self) -> npt.NDArray[Any]:
+        """Wait for it; the array is the caller's."""
+        self._done.synchronize()
+        return self._buffer.view(self._dtype).reshape(self._shape).copy()
+
+
+@dataclass
+class Session:
+    """A device as the launch code uses it; lives on the device's thread.
+
+    Parameters
+    ----------
+    staging_bytes
+        Size of a pinned buffer; tests make it small to see copies in several pieces.
+    """
+
+    device: Device
+    staging_bytes: int = STAGING_BYTES
+    _kernels: dict[tuple[Program, str], Kernel] = field(default_factory=dict, repr=False)
+    _modules: dict[Program, Module] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        self.compute = self.device.new_stream()
+        self.copies = self.device.new_stream()
+        self._staging: list[_Staging] = []
+        self._turn = 0
+        self._downloads: deque[Download] = deque()  # until they have arrived, even when nobody waits for them
+
+    # --- programs
+
+    def load(self, program: Program) -> Module:
+        """Load a program, compiling it if this machine has not yet."""
+        if program not in self._modules:
+            self._modules[program] = self.device.load(image(program, self.device.target))
+        return self._modules[program]
+
+    def launch(self, program: Program, name: str, threads: int, block: int, arguments: Sequence[Argument]) -> None:
+        """Queue a kernel with one thread for each of ``threads`` items, in blocks of ``block``; none for no items."""
+        if threads > 0:
+            self.launch_blocks(program, name, -(-threads // block), block, arguments)
+
+    def launch_blocks(
+        self, program: Program, name: str, blocks: int, block: int, arguments: Sequence[Argument]
+    ) -> None:
+        """Queue a kernel on ``blocks`` blocks."""
+        key = program, name
+        if key not in self._kernels:
+            self._kernels[key] = self.load(program).kernel(name)
+        self.device.launch(self._kernels[key], (blocks, 1, 1), (block, 1, 1), arguments, self.compute)
+
+    # --- memory
+
+    @contextlib.contextmanager
+    def scope(self) -> Iterator[Scope]:
+        """Memory that is given back, in the order of the compute stream, when the ``with`` block ends."""
+        scope = Scope(self)
+        try:
+            yield scope
+        finally:
+            scope.release()
+
+    def allocate(self, size_bytes: int) -> Memory:
+        """Memory for the compute stream, uninitialised; at least one byte."""
+        return self.device.allocate(max(size_bytes, 1), self.compute)
+
+    def upload(self, target: Memory, source: npt.NDArray[Any]) -> None:
+        """Copy an array to memory of the compute stream; kernels queued later see it."""
+        flat = np.ascontiguousarray(source).reshape(-1).view(np.uint8)
+        self.copies.wait(self.compute.record())  # what used the memory before has ended
+        for start in range(0, flat.size, self.staging_bytes):
+            piece = flat[start : start + self.staging_bytes]
+            staging = self._next_staging()
+            staging.buffer[: piece.size] = piece
+            self.device.upload(target.view(start, piece.size), staging.buffer[: piece.size], self.copies)
+            staging.free_from = self.copies.record()
+        self.compute.wait(self.copies.record())
+
+    def download(self, source: Memory, dtype: npt.DTypeLike, shape: tuple[int, ...]) -> Download:
+        """Begin to copy memory of the compute stream to the host, behind all that is queued."""
+        size_bytes = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+        buffer = self.device.allocate_pinned(max(size_bytes, 1))[:size_bytes]
+        if size_bytes:
+            self.copies.wait(self.compute.record())
+            self.device.download(buffer, source.view(0, size_bytes), self.copies)
+        done = self.copies.record()
+        self.compute.wait(done)  # the memory may be given back or written again afterwards
+        download = Download(buffer, done, dtype, shape)
+        while self._downloads and self._downloads[0].arrived:
+            self._downloads.popleft()
+        self._downloads.append(download)
+        return download
+
+    def close(self) -> None:
+        """Wait for everything that is queued, so that the host memory it uses may go."""
+        self.compute.synchronize()
+        self.copies.synchronize()
+
+    def _next_staging(self) -> _Staging:
+        if not self._staging:
+            self._staging = [_Staging(self.device.allocate_pinned(self.staging_bytes)) for _ in range(2)]
+        self._turn = 1 - self._turn
+        staging = self._staging[self._turn]
+        staging.wait()
+        return staging
+
+
+class Scope:
+    """See :meth:`Session.scope`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._held: list[Memory] = []
+
+    def allocate(self, size_bytes: int) -> Memory:
+        """Memory for the compute stream, uninitialised."""
+        memory = self._session.allocate(size_bytes)
+        self._held.append(memory)
+        return memory
+
+    def zeros(self, size_bytes: int) -> Memory:
+        """Memory for the compute stream, all zero."""
+        memory = self.allocate(size_bytes)
+        self._session.device.fill(memory, 0, self._session.compute)
+        return memory
+
+    def uploaded(self, array: npt.NDArray[Any]) -> Memory:
+        """Memory with an array's bytes."""
+        memory = self.allocate(array.nbytes)
+        self._session.upload(memory, array)
+        return memory
+
+    def keep_all(self) -> tuple[Memory, ...]:
+        """Take all memory out: it outlives the block and is the caller's to free."""
+        held, self._held = tuple(self._held), []
+        return held
+
+    def release(self) -> None:
+        """Give everything back."""
+        while self._held:
+            self._session.device.free(self._held.pop())

@@ -1,0 +1,283 @@
+"""What an access to memory must satisfy: bounds, life, alignment, initialisation, and order with other accesses.
+
+Every byte of device and shared memory has a state (:class:`~tests.cuda_emulator.layout.State`), every granule of them a
+*cell* that says who wrote and who read it last. Two accesses of which one writes race unless one happened before the
+other:
+
+* in the same thread;
+* in the same block, if a barrier of the block lies between, or synchronisations of the warp lead from one to the other
+  (each thread keeps a vector clock of its warp);
+* in different operations of the device, if streams and events order them (the launch brings a table of that).
+
+Nothing orders two blocks of one launch. Atomics do not race with atomics. A fence with a flag orders nothing here:
+kernels that communicate so between blocks are reported.
+
+A cell keeps one writer, for what is ordered behind a write is ordered behind all that the write was ordered behind; one
+reader, or the word that there were several; and one operation before the reader's, when neither is ordered behind the
+other. With two streams that is exact; of three or more unordered readers, two are kept.
+
+The functions are compiled by Numba. Source of the method: Flanagan and Freund, "FastTrack: efficient and precise
+dynamic race detection", PLDI 2009.
+"""
+
+from __future__ import annotations
+
+from numba import int64 as word
+from numba import njit, uint8, uint32
+
+from tests.cuda_emulator.layout import MANY, Access, Finding, Launch, ReportColumn, Space, State, Thread
+from tests.cuda_emulator.native import pointer_to
+
+CELL_WORDS = 8
+WRITE_OPERATION, WRITE_BLOCK, WRITE_STAMP = 0, 1, 2
+READ_OPERATION, READ_BLOCK, READ_STAMP = 3, 4, 5
+OTHER_READ_OPERATION = 6
+
+ATOMIC_BIT = 1 << 10
+MANY_BIT = 1 << 11
+CLOCK_SHIFT = 12
+"""A stamp: number of the thread (10 bits), whether atomic, whether several threads, and a clock (20 bits).
+
+The clock is that of the thread; of several threads, the number of barriers that their block had passed.
+"""
+
+_ARENA_BASE, _ARENA_BYTES = int(Launch.ARENA_BASE), int(Launch.ARENA_BYTES)
+_SHARED_BASE, _SHARED_BYTES = int(Launch.SHARED_BASE), int(Launch.SHARED_BYTES)
+_STATES, _SHARED_STATES = int(Launch.STATES), int(Launch.SHARED_STATES)
+_CELLS, _SHARED_CELLS = int(Launch.CELLS), int(Launch.SHARED_CELLS)
+_LOCAL_BYTES, _LOCAL_STATES_OFFSET = int(Launch.LOCAL_BYTES), int(Launch.LOCAL_STATES_OFFSET)
+_GRANULE_SHIFT, _CHECKED = int(Launch.GRANULE_SHIFT), int(Launch.CHECKED)
+_OPERATION, _ORDERED, _BLOCK = int(Launch.OPERATION), int(Launch.ORDERED), int(Launch.BLOCK)
+_EPOCH, _KNOWN, _THREADS = int(Launch.EPOCH), int(Launch.KNOWN), int(Launch.THREADS)
+_REPORTS, _REPORT_COUNT, _REPORT_LIMIT = int(Launch.REPORTS), int(Launch.REPORT_COUNT), int(Launch.REPORT_LIMIT)
+_NUMBER, _CLOCK, _RELEASED, _LOCAL = int(Thread.NUMBER), int(Thread.CLOCK), int(Thread.RELEASED), int(Thread.LOCAL)
+_THREAD_SLOTS = int(Thread.SLOTS)
+_LOAD, _STORE, _ATOMIC, _DECLARE = (
+    int(access) for access in (Access.LOAD, Access.STORE, Access.ATOMIC, Access.DECLARE)
+)
+_GENERIC, _GLOBAL, _SHARED, _IN_LOCAL = int(Space.GENERIC), int(Space.GLOBAL), int(Space.SHARED), int(Space.LOCAL)
+_IS_ALLOCATED, _IS_INITIALISED = int(State.ALLOCATED), int(State.INITIALISED)
+_IS_READ_ONLY, _IS_FREED = int(State.READ_ONLY), int(State.FREED)
+_COLUMNS = int(ReportColumn.SLOTS)
+_C_FINDING, _C_SITE, _C_COUNT = int(ReportColumn.FINDING), int(ReportColumn.SITE), int(ReportColumn.COUNT)
+_OUT_OF_BOUNDS, _FREED, _MISALIGNED = int(Finding.OUT_OF_BOUNDS), int(Finding.FREED), int(Finding.MISALIGNED)
+_READ_ONLY, _WRONG_SPACE = int(Finding.READ_ONLY), int(Finding.WRONG_SPACE)
+_UNINITIALISED = int(Finding.UNINITIALISED)
+_RACE_WRITE, _RACE_READ = int(Finding.RACE_WRITE), int(Finding.RACE_READ)
+_UNORDERED_WRITE, _UNORDERED_READ = int(Finding.UNORDERED_WRITE), int(Finding.UNORDERED_READ)
+
+
+@njit(error_model="numpy")
+def report(launch, finding, site, block, thread, address, kind, other_operation, other_block, other_thread):
+    """Add to the table of findings; one line for each kind at each instruction.
+
+    ``kind`` is the :class:`~tests.cuda_emulator.layout.Access`, and the space shifted by two bits.
+    """
+    table = pointer_to(launch[_REPORTS], word)
+    for row in range(launch[_REPORT_COUNT]):
+        if table[row * _COLUMNS + _C_FINDING] == finding and table[row * _COLUMNS + _C_SITE] == site:
+            table[row * _COLUMNS + _C_COUNT] += 1
+            return
+    if launch[_REPORT_COUNT] < launch[_REPORT_LIMIT]:
+        start = launch[_REPORT_COUNT] * _COLUMNS
+        values = (finding, site, block, thread, address, other_operation, other_block, other_thread, kind, 1)
+        for column in range(_COLUMNS):
+            table[start + column] = values[column]
+        launch[_REPORT_COUNT] += 1
+
+
+@njit(error_model="numpy")
+def happened_before(launch, thread, operation, block, stamp):
+    """Whether the access in a cell happened before what the thread does now."""
+    if operation != launch[_OPERATION]:
+        return pointer_to(launch[_ORDERED], uint8)[operation] != 0
+    if block != launch[_BLOCK]:
+        return False
+    clock = stamp >> CLOCK_SHIFT
+    if stamp & MANY_BIT:
+        return clock < launch[_EPOCH]
+    other = stamp & 1023
+    me = thread[_NUMBER]
+    if other == me:
+        return True
+    if clock < pointer_to(launch[_THREADS], word)[other * _THREAD_SLOTS + _RELEASED]:
+        return True
+    if other >> 5 != me >> 5:
+        return False
+    return clock < pointer_to(launch[_KNOWN], uint32)[me * 32 + (other & 31)]
+
+
+@njit(error_model="numpy")
+def _report_order(launch, thread, site, address, kind, within, between, operation, block, stamp):
+    """A race in the launch, or two operations that nothing orders."""
+    same = operation == launch[_OPERATION]
+    other_thread = MANY if stamp & MANY_BIT else stamp & 1023
+    report(
+        launch,
+        within if same else between,
+        site,
+        launch[_BLOCK],
+        thread[_NUMBER],
+        address,
+        kind,
+        operation,
+        block,
+        other_thread,
+    )
+
+
+@njit(error_model="numpy")
+def touch(launch, thread, cell, kind, site, address):
+    """Check one granule's cell against an access and note the access in it."""
+    access = kind & 3
+    operation, block = launch[_OPERATION], launch[_BLOCK]
+    stamp = thread[_NUMBER] | thread[_CLOCK] << CLOCK_SHIFT
+    if access == _ATOMIC:
+        stamp |= ATOMIC_BIT
+    w_operation, w_block, w_stamp = word(cell[WRITE_OPERATION]), word(cell[WRITE_BLOCK]), word(cell[WRITE_STAMP])
+    after_write = (
+        w_operation == 0
+        or (w_operation == operation and w_block == block and w_stamp | ATOMIC_BIT == stamp | ATOMIC_BIT)
+        or happened_before(launch, thread, w_operation, w_block, w_stamp)
+    )
+    if not after_write and not (access == _ATOMIC and w_stamp & ATOMIC_BIT):
+        _report_order(launch, thread, site, address, kind, _RACE_WRITE, _UNORDERED_WRITE, w_operation, w_block, w_stamp)
+    if access == _LOAD:
+        _note_read(launch, thread, cell, operation, block, stamp)
+        return
+    r_operation = word(cell[READ_OPERATION])
+    if r_operation != 0:
+        r_block, r_stamp = word(cell[READ_BLOCK]), word(cell[READ_STAMP])
+        if not happened_before(launch, thread, r_operation, r_block, r_stamp):
+            _report_order(
+                launch, thread, site, address, kind, _RACE_READ, _UNORDERED_READ, r_operation, r_block, r_stamp
+            )
+        elsewhere = word(cell[OTHER_READ_OPERATION])
+        if elsewhere != 0 and not happened_before(launch, thread, elsewhere, 0, 0):
+            _report_order(launch, thread, site, address, kind, _RACE_READ, _UNORDERED_READ, elsewhere, 0, 0)
+        cell[READ_OPERATION] = 0
+        cell[OTHER_READ_OPERATION] = 0
+    if access == _ATOMIC and not after_write and w_stamp & ATOMIC_BIT and w_operation == operation:
+        if w_block == block:
+            cell[WRITE_STAMP] = (w_stamp & 1023) | ATOMIC_BIT | MANY_BIT | launch[_EPOCH] << CLOCK_SHIFT
+        else:
+            cell[WRITE_BLOCK] = MANY
+        return
+    cell[WRITE_OPERATION] = operation
+    cell[WRITE_BLOCK] = block
+    cell[WRITE_STAMP] = stamp
+
+
+@njit(error_model="numpy")
+def _note_read(launch, thread, cell, operation, block, stamp):
+    r_operation = word(cell[READ_OPERATION])
+    if r_operation == operation:
+        r_block, r_stamp = word(cell[READ_BLOCK]), word(cell[READ_STAMP])
+        if r_block == MANY or (r_block == block and r_stamp == stamp):
+            return
+        if r_block != block:
+            cell[READ_BLOCK] = MANY
+            return
+        if not happened_before(launch, thread, r_operation, r_block, r_stamp):
+            cell[READ_STAMP] = (r_stamp & 1023) | MANY_BIT | launch[_EPOCH] << CLOCK_SHIFT
+            return
+    elif r_operation != 0 and not happened_before(launch, thread, r_operation, 0, 0):
+        cell[OTHER_READ_OPERATION] = r_operation
+    cell[READ_OPERATION] = operation
+    cell[READ_BLOCK] = block
+    cell[READ_STAMP] = stamp
+
+
+@njit(error_model="numpy")
+def check_states(launch, thread, states, offset, size, kind, site, address):
+    """Life and initialisation of the bytes of an access; False if they must not be touched."""
+    access, missing = kind & 3, 0
+    for place in range(offset, offset + size):
+        state = states[place]
+        if not state & _IS_ALLOCATED:
+            finding = _FREED if state & _IS_FREED else _OUT_OF_BOUNDS
+            report(launch, finding, site, launch[_BLOCK], thread[_NUMBER], address, kind, 0, 0, 0)
+            return False
+        if access != _LOAD:
+            if state & _IS_READ_ONLY:
+                report(launch, _READ_ONLY, site, launch[_BLOCK], thread[_NUMBER], address, kind, 0, 0, 0)
+                return False
+            states[place] = state | _IS_INITIALISED
+        if access != _STORE and not state & _IS_INITIALISED:
+            missing += 1
+    if missing:
+        report(launch, _UNINITIALISED, site, launch[_BLOCK], thread[_NUMBER], address, kind, 0, 0, 0)
+    return True
+
+
+@njit(error_model="numpy")
+def _declare(launch, address, size, begins):
+    """A local array begins or ceases to exist."""
+    states = pointer_to(address + launch[_LOCAL_STATES_OFFSET], uint8)
+    for place in range(size):
+        states[place] = _IS_ALLOCATED if begins else 0
+    return address
+
+
+@njit(error_model="numpy")
+def access_memory(launch_address, thread_address, address, packed, site):
+    """Check an access; gives the host address to use, or 0 if it must not happen.
+
+    ``packed`` is the :class:`~tests.cuda_emulator.layout.Access`, the space shifted by two bits, and the size in bytes
+    shifted by four. In shared memory ``address`` is an offset.
+    """
+    launch, thread = pointer_to(launch_address, word), pointer_to(thread_address, word)
+    access, space, size = packed & 3, packed >> 2 & 3, packed >> 4
+    if access == _DECLARE:
+        return _declare(launch, address, size, space == _IN_LOCAL)
+    host = address + launch[_SHARED_BASE] if space == _SHARED else address
+    checked = launch[_CHECKED] != 0
+    found = _GENERIC
+    offset, shared_offset, local_offset = host - launch[_ARENA_BASE], host - launch[_SHARED_BASE], host - thread[_LOCAL]
+    if 0 <= shared_offset <= launch[_SHARED_BYTES] - size:
+        found, offset = _SHARED, shared_offset
+    elif 0 <= offset <= launch[_ARENA_BYTES] - size:
+        found = _GLOBAL
+    elif 0 <= local_offset <= launch[_LOCAL_BYTES] - size:
+        found, offset = _IN_LOCAL, local_offset
+    kind = access | found << 2
+    if found == _GENERIC or (space not in (_GENERIC, found)):
+        finding = _OUT_OF_BOUNDS if found == _GENERIC or space == _SHARED else _WRONG_SPACE
+        report(launch, finding, site, launch[_BLOCK], thread[_NUMBER], address, kind, 0, 0, 0)
+        return 0
+    if not checked:
+        return host
+    if host & (size - 1):
+        report(launch, _MISALIGNED, site, launch[_BLOCK], thread[_NUMBER], address, kind, 0, 0, 0)
+        return 0
+    if found == _IN_LOCAL:
+        states = pointer_to(host + launch[_LOCAL_STATES_OFFSET], uint8)
+        return host if check_states(launch, thread, states, 0, size, kind, site, address) else 0
+    is_shared = found == _SHARED
+    states = pointer_to(launch[_SHARED_STATES] if is_shared else launch[_STATES], uint8)
+    if not check_states(launch, thread, states, offset, size, kind, site, address):
+        return 0
+    shift = launch[_GRANULE_SHIFT]
+    cells = launch[_SHARED_CELLS] if is_shared else launch[_CELLS]
+    for granule in range(offset >> shift, (offset + size - 1 >> shift) + 1):
+        cell = pointer_to(cells + granule * (4 * CELL_WORDS), uint32)
+        touch(launch, thread, cell, kind, site, address)
+    return host
+
+
+@njit(error_model="numpy")
+def access_range(launch, thread, offset, size, access):
+    """Check and note an access of a copy or fill to a range of device memory.
+
+    ``launch`` and ``thread`` are records in which the operation alone matters.
+    """
+    launch_pointer, thread_pointer = pointer_to(launch.ctypes.data, word), pointer_to(thread.ctypes.data, word)
+    states = pointer_to(launch[_STATES], uint8)
+    kind = access | _GLOBAL << 2
+    base = launch[_ARENA_BASE]
+    if not check_states(launch_pointer, thread_pointer, states, offset, size, kind, 0, base + offset):
+        return
+    shift = launch[_GRANULE_SHIFT]
+    for granule in range(offset >> shift, (offset + size - 1 >> shift) + 1):
+        cell = pointer_to(launch[_CELLS] + granule * (4 * CELL_WORDS), uint32)
+        touch(launch_pointer, thread_pointer, cell, kind, 0, base + (granule << shift))

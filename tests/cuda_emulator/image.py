@@ -1,0 +1,95 @@
+"""A PTX image on the emulated device: its kernels, and its variables in device memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tests.cuda_emulator.compiler import CompiledProgram
+from tests.cuda_emulator.emitter import site_of
+from tests.cuda_emulator.ptx import Instruction, Label, Program, parse
+from tests.cuda_emulator.translator import Kernel
+
+_ACCESSES = frozenset(("ld", "ldu", "st", "atom", "red"))
+_OWN_SPACES = frozenset(("param", "local"))
+
+
+def _width_bytes(item: Instruction | Label) -> int:
+    """Width of an access to memory that threads share; of others, none that matters."""
+    if isinstance(item, Label) or item.opcode not in _ACCESSES or _OWN_SPACES & set(item.modifiers):
+        return 4
+    return int(item.kind[1:]) // 8
+
+
+@dataclass(frozen=True)
+class LoadedKernel:
+    """A kernel of a loaded image; :class:`kernels.cuda.device.Kernel`. It does not keep the module alive."""
+
+    image: Image
+    kernel: Kernel
+    entry: int
+
+    @property
+    def name(self) -> str:
+        """Its name in the source."""
+        return self.kernel.name
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedModule:
+    """What the caller holds of a loaded image; :class:`kernels.cuda.device.Module`."""
+
+    image: Image
+
+    def kernel(self, name: str) -> LoadedKernel:
+        """The kernel of that name; compiled when first asked for."""
+        return self.image.kernel(name)
+
+
+class Image:
+    """The code of a loaded image, which outlives the caller's module if launches are still queued.
+
+    Attributes
+    ----------
+    base
+        Address of its variables on the device.
+    users
+        Operations that run its kernels.
+    dropped
+        Whether the caller has let go of the module.
+    """
+
+    def __init__(self, image: bytes, *, checked: bool) -> None:
+        self.program: Program = parse(image.rstrip(b"\0").decode())
+        self._compiled = CompiledProgram(self.program, checked=checked)
+        self.base = 0
+        self.users: list[int] = []
+        self.dropped = False
+        self._sites: dict[int, Instruction] = {}
+
+    def kernel(self, name: str) -> LoadedKernel:
+        """The kernel of that name."""
+        return LoadedKernel(self, *self._compiled.kernel(name))
+
+    @property
+    def variables(self) -> dict[str, int]:
+        """Offset of each variable of the module."""
+        return self._compiled.translation.variables
+
+    @property
+    def variable_bytes(self) -> int:
+        """Memory that the variables take."""
+        return self._compiled.translation.variable_bytes
+
+    @property
+    def granule_bytes(self) -> int:
+        """Least width of an access that can race, at most 4."""
+        return min((4, *(_width_bytes(item) for function in self.program.functions.values() for item in function.body)))
+
+    def instruction(self, site: int) -> Instruction | None:
+        """The instruction that a site number means."""
+        if not self._sites:
+            for function in self.program.functions.values():
+                for item in function.body:
+                    if isinstance(item, Instruction):
+                        self._sites.setdefault(site_of(function, item), item)
+        return self._sites.get(site)

@@ -1,0 +1,203 @@
+"""Loads, stores and atomics of PTX as LLVM IR, each through a check of its address.
+
+With all checks, the check is a call of :func:`tests.cuda_emulator.checks.access`, which also keeps the shadow of the
+memory. For values only it is two instructions that keep a wrong address from harming the host; what they refuse goes
+to the same function, which says why.
+
+Source: Parallel Thread Execution ISA, "Data Movement and Conversion" and "Parallel Synchronization" instructions.
+"""
+
+from __future__ import annotations
+
+import re
+
+from tests.cuda_emulator.arithmetic import is_signed, translates, vector
+from tests.cuda_emulator.emitter import Emitter
+from tests.cuda_emulator.layout import Access, Launch, Space, Thread, Verdict
+from tests.cuda_emulator.ptx import Instruction
+
+_ADDRESS = re.compile(r"\[\s*([^\]+]+?)\s*(?:\+\s*(-?\w+)\s*)?\]")
+_SPACES = {"global": Space.GLOBAL, "const": Space.GLOBAL, "shared": Space.SHARED, "local": Space.LOCAL}
+_WINDOWS = {
+    Space.GLOBAL: (Launch.ARENA_BASE, Launch.ARENA_BYTES),
+    Space.LOCAL: (Thread.LOCAL, Launch.LOCAL_BYTES),
+}
+_STRONG = frozenset(("volatile", "relaxed", "acquire", "release", "mmio"))
+"""Accesses that may meet others of their kind without a race."""
+
+_ATOMICS = {
+    "add": "add i{bits} {old}, {value}",
+    "and": "and i{bits} {old}, {value}",
+    "or": "or i{bits} {old}, {value}",
+    "xor": "xor i{bits} {old}, {value}",
+    "min": "call i{bits} @llvm.{sign}min.i{bits}(i{bits} {old}, i{bits} {value})",
+    "max": "call i{bits} @llvm.{sign}max.i{bits}(i{bits} {old}, i{bits} {value})",
+}
+_IGNORED = frozenset(
+    [
+        "ca",
+        "cg",
+        "cs",
+        "cv",
+        "lu",
+        "cop",
+        "wb",
+        "wt",
+        "nc",
+        "weak",
+        "gpu",
+        "cta",
+        "sys",
+        "cluster",
+        "cc",
+        "b8",
+        "v2",
+        "v4",
+        "v8",
+        "relaxed",
+        "acquire",
+        "release",
+        "acq_rel",
+    ]
+)
+
+
+def _location(code: Emitter, i: Instruction, operand: str) -> tuple[str, int]:
+    """Register or name, and offset, of a memory operand."""
+    match = _ADDRESS.fullmatch(operand.strip())
+    if match is None:
+        raise code.refuse(i)
+    return match.group(1), int(match.group(2) or "0", 0)
+
+
+def _space(i: Instruction) -> Space:
+    """Where the instruction says the address points; parameters are handled apart."""
+    return next((_SPACES[part.split("::")[0]] for part in i.modifiers if part.split("::")[0] in _SPACES), Space.GENERIC)
+
+
+def _address(code: Emitter, i: Instruction, operand: str) -> str:
+    base, offset = _location(code, i, operand)
+    if not code.is_register(base):
+        return code.address_of(f"{base}+{offset}")
+    value = code.read(base, 64)
+    return code.emit(f"add i64 {value}, {offset}") if offset else value
+
+
+def checked_pointer(code: Emitter, i: Instruction, address: str, access: Access, space: Space, size_bytes: int) -> str:
+    """Host pointer for an access; ends the thread where it is refused."""
+    good, bad = code.fresh("allowed"), code.fresh("refused")
+    if code.checked or space not in _WINDOWS:
+        host = code.emit(f"inttoptr i64 {code.call_access(i, address, access, space, size_bytes)} to ptr")
+        code.branch_if(code.emit(f"icmp eq ptr {host}, null"), bad, good)
+        code.start(bad)
+    else:
+        base, length = _WINDOWS[space]
+        offset = code.emit(f"sub i64 {address}, {code.load_slot(base)}")
+        room = code.emit(f"sub i64 {code.load_slot(length)}, {size_bytes}")
+        host = code.emit(f"inttoptr i64 {address} to ptr")
+        code.branch_if(code.emit(f"icmp ule i64 {offset}, {room}"), good, bad)
+        code.start(bad)
+        code.call_access(i, address, access, space, size_bytes)
+    code.give(Verdict.ABORT)
+    code.start(good)
+    return host
+
+
+def _parameter(code: Emitter, i: Instruction, operand: str) -> str:
+    """Pointer to parameter space."""
+    name, offset = _location(code, i, operand)
+    place = code.place_of(name)
+    if place is None or not isinstance(place.base, str):
+        raise code.refuse(i)
+    return code.emit(f"getelementptr i8, ptr {place.base}, i64 {place.offset + offset}")
+
+
+def _element(code: Emitter, pointer: str, place: int, size_bytes: int) -> str:
+    return code.emit(f"getelementptr i8, ptr {pointer}, i64 {place * size_bytes}") if place else pointer
+
+
+def _width(i: Instruction) -> int:
+    if i.kind[0] not in "busf" or i.kind == "b128":
+        return 0
+    return int(i.kind[1:])
+
+
+@translates("ld", "ldu")
+def _load(code: Emitter, i: Instruction) -> None:
+    targets, bits = vector(i.operands[0]), _width(i)
+    if not bits:
+        raise code.refuse(i)
+    if "param" in i.modifiers:
+        pointer = _parameter(code, i, i.operands[1])
+    else:
+        access = Access.ATOMIC if _STRONG & set(i.modifiers) else Access.LOAD
+        address = _address(code, i, i.operands[1])
+        pointer = checked_pointer(code, i, address, access, _space(i), bits // 8 * len(targets))
+    for place, target in enumerate(targets):
+        value = code.emit(f"load i{bits}, ptr {_element(code, pointer, place, bits // 8)}, align 1")
+        code.write(target, value, bits, signed=is_signed(i.kind))
+
+
+@translates("st")
+def _store(code: Emitter, i: Instruction) -> None:
+    sources, bits = vector(i.operands[1]), _width(i)
+    if not bits:
+        raise code.refuse(i)
+    values = [code.read(source, bits) for source in sources]
+    if "param" in i.modifiers:
+        pointer = _parameter(code, i, i.operands[0])
+    else:
+        access = Access.ATOMIC if _STRONG & set(i.modifiers) else Access.STORE
+        address = _address(code, i, i.operands[0])
+        pointer = checked_pointer(code, i, address, access, _space(i), bits // 8 * len(sources))
+    for place, value in enumerate(values):
+        code.do(f"store i{bits} {value}, ptr {_element(code, pointer, place, bits // 8)}, align 1")
+
+
+@translates("atom", "red")
+def _atomic(code: Emitter, i: Instruction) -> None:
+    operands = i.operands if i.opcode == "atom" else ("_", *i.operands)
+    names = [part for part in i.modifiers[:-1] if part not in _IGNORED and part.split("::")[0] not in _SPACES]
+    bits = _width(i)
+    if len(names) != 1 or bits not in {32, 64} or i.kind[0] == "f":
+        raise code.refuse(i)
+    value = code.read(operands[2], bits)
+    third = code.read(operands[3], bits) if names[0] == "cas" else ""
+    pointer = checked_pointer(code, i, _address(code, i, operands[1]), Access.ATOMIC, _space(i), bits // 8)
+    old = code.emit(f"load i{bits}, ptr {pointer}, align 1")
+    code.do(f"store i{bits} {_updated(code, i, names[0], bits, old, value, third)}, ptr {pointer}, align 1")
+    code.write(operands[0], old, bits)
+
+
+def _updated(code: Emitter, i: Instruction, name: str, bits: int, old: str, value: str, third: str) -> str:
+    if name in _ATOMICS:
+        sign = "s" if is_signed(i.kind) else "u"
+        return code.emit(_ATOMICS[name].format(bits=bits, old=old, value=value, sign=sign))
+    if name == "exch":
+        return value
+    if name == "cas":
+        equal = code.emit(f"icmp eq i{bits} {old}, {value}")
+        return code.emit(f"select i1 {equal}, i{bits} {third}, i{bits} {old}")
+    if name == "inc":
+        wraps = code.emit(f"icmp uge i{bits} {old}, {value}")
+        return code.emit(f"select i1 {wraps}, i{bits} 0, i{bits} {code.emit(f'add i{bits} {old}, 1')}")
+    if name == "dec":
+        above = code.emit(f"icmp ugt i{bits} {old}, {value}")
+        wraps = code.emit(f"or i1 {above}, {code.emit(f'icmp eq i{bits} {old}, 0')}")
+        return code.emit(f"select i1 {wraps}, i{bits} {value}, i{bits} {code.emit(f'sub i{bits} {old}, 1')}")
+    raise code.refuse(i)
+
+
+@translates("cvta")
+def _convert_address(code: Emitter, i: Instruction) -> None:
+    bits = int(i.kind[1:])
+    value = code.read(i.operands[1], bits)
+    if "shared" in {part.split("::")[0] for part in i.modifiers}:
+        base = code.cast(code.load_slot(Launch.SHARED_BASE), 64, bits)
+        value = code.emit(f"{'sub' if 'to' in i.modifiers else 'add'} i{bits} {value}, {base}")
+    code.write(i.operands[0], value, bits)
+
+
+@translates("membar", "fence", "prefetch", "prefetchu", "discard", "nanosleep")
+def _nothing(code: Emitter, i: Instruction) -> None:
+    """Order and caches: memory is one and the same for all threads here, and the race check asks for more."""

@@ -1,0 +1,77 @@
+import threading
+
+import pytest
+
+from kernels.cuda.device import DeviceError
+from kernels.cuda.owner import DeviceOwner
+from tests.cuda_emulator import EmulatedDevice
+
+
+@pytest.fixture
+def owner():
+    owner = DeviceOwner(EmulatedDevice, staging_bytes=1 << 12)
+    yield owner
+    owner.close()
+
+
+def test_calls_run_on_one_thread_of_their_own_in_order(owner):
+    seen = []
+    threads = [
+        threading.Thread(target=lambda: owner.call(lambda _: seen.append(threading.get_ident()))) for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(seen) == 8
+    assert len(set(seen)) == 1
+    assert threading.get_ident() not in seen
+
+
+def test_errors_reach_the_caller_and_leave_the_owner_working(owner):
+    with pytest.raises(ZeroDivisionError):
+        owner.call(lambda _: 1 // 0)
+    assert owner.call(lambda work: work.device.name) == "emulated CUDA device"
+
+
+def test_what_opening_raises_every_call_raises():
+    opened = []
+
+    def refuse():
+        opened.append(1)
+        raise OSError("no libcuda")
+
+    owner = DeviceOwner(refuse)
+    for _ in range(2):
+        with pytest.raises(DeviceError, match="no libcuda"):
+            owner.call(lambda _: None)
+    owner.close()
+    assert opened == [1]
+
+
+def test_residents_are_evicted_by_use(owner):
+    def run(work):
+        residents, made = work.residents, []
+        residents.budget_bytes = 1000
+
+        def get(key):
+            return residents.get(key, lambda scope: (made.append(key), scope.allocate(400))[1])
+
+        for key in "abacab":
+            get(key)
+            residents.end_use()
+        assert made == ["a", "b", "c", "b"]
+        assert len(residents) == 2
+        for key in "def":  # in use together: more than the budget stays until the end
+            get(key)
+        assert residents.size_bytes >= 1200
+        residents.end_use()
+        residents.shrink(1000)
+        assert residents.size_bytes <= 1000
+        residents.discard("f")
+        residents.end_use()
+        residents.shrink(0)
+        assert len(residents) == 0
+        work.session.close()
+
+    owner.call(run)
