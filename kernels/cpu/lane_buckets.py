@@ -54,14 +54,14 @@ class LaneBucketKernels:
     weigh
         ``(table, workspace, entries, starts, lists, length, out)``: XYZZ sum of k bucket_k, k from 1, of each list.
     combine
-        ``(sums, order, shifts, out)``: with sum s = ``sums[order[0]]``, then s = 2^shifts[i] s + sums[order[i]], one
-        affine point.
+        ``(sums, order, shifts, msms, out)``: of each MSM's sums, as many as ``order`` has places, s = sums[order[0]],
+        then s = 2^shifts[i] s + sums[order[i]]; affine points.
     """
 
     room_words: int
     sum_buckets: Callable[..., bool]
     weigh: Callable[..., None]
-    combine: Callable[[Any, Any, Any, Any], None]
+    combine: Callable[[Any, Any, Any, int, Any], None]
 
 
 @compiled_once
@@ -349,14 +349,15 @@ def lane_bucket_kernels(curve: Curve, group: Group, native: bool) -> LaneBucketK
                     multiply_words(plain, c, plain, c, scalar_form, 0)
                 from_projective(out, first + lane, plain, 0)
 
-    @kernels.kernel(U64, I64, I64, U64_OUT)
-    def combine(sums: Any, order: Any, shifts: Any, out: Any) -> None:
-        acc = np.zeros(4 * coordinate_words, np.uint64)
+    @kernels.kernel(U64, I64, I64, INT, U64_OUT)
+    def combine(sums: Any, order: Any, shifts: Any, msms: int, out: Any) -> None:
+        acc = np.zeros(4 * coordinate_words * msms, np.uint64)
         scratch = np.empty(scratch_words, np.uint64)
-        for i in range(len(order)):
-            for _ in range(shifts[i]):
-                scalar_double(acc, 0)
-            scalar_add(acc, 0, sums, order[i], scratch)
-        to_affine(out, acc, 1, scratch)
+        for number in range(msms):
+            for i in range(len(order)):
+                for _ in range(shifts[i]):
+                    scalar_double(acc, number)
+                scalar_add(acc, number, sums, number * len(order) + order[i], scratch)
+        to_affine(out, acc, msms, scratch)
 
     return LaneBucketKernels(KEPT * (pairs + CHUNK) * words, sum_buckets, weigh, combine)
