@@ -33,7 +33,8 @@ from kernels.curves import Curve, Group
 from kernels.encoding import limbs_from_ints
 from kernels.formulas import weierstrass
 
-CHUNK = 256  # vectors of eight additions that share an inversion
+CHUNK_BYTES = 600 << 10  # of a room: what passes between the two passes of a chunk stays in the second-level cache
+LARGEST_CHUNK = 256  # vectors of eight additions that share an inversion
 PIECE_ENTRIES = 1 << 14  # entries summed at a time, in temporary rows that stay in the second-level cache
 FIRST_ROW = 1 + PIECE_ENTRIES + LANES * (PIECE_ENTRIES.bit_length() + 1)  # behind infinity and the temporary rows
 INT = types.int64
@@ -76,6 +77,7 @@ def lane_bucket_kernels(curve: Curve, group: Group, native: bool) -> LaneBucketK
     gather_x, gather_y, scatter = lanes.gather_x, lanes.gather_y, lanes.scatter
     any_difference, add_any = lanes.any_difference, lanes.add_any
     affine = additions(curve, group, native)
+    chunk_vectors = min(LARGEST_CHUNK, CHUNK_BYTES // (8 * (KEPT + 1) * words) // 32 * 32)
     ask, begin, finish = affine.ask, affine.begin, affine.finish
     step, multiply = lanes.step, lanes.multiply
     scalar_add, scalar_double, to_affine = scalar.add, scalar.double, scalar.to_affine
@@ -174,7 +176,7 @@ def lane_bucket_kernels(curve: Curve, group: Group, native: bool) -> LaneBucketK
     # A room holds a sum, an inverse, a denominator and the running product; the products of the denominators so far,
     # first one; then what is kept of each pair, at a multiple of its length.
     inverse, denominator, run, prefix = 2, 3, 4, 5
-    pairs = -(-(prefix + CHUNK + 1) // KEPT)
+    pairs = -(-(prefix + chunk_vectors + 1) // KEPT)
 
     @kernels.inner
     def add_chunk(
@@ -258,8 +260,8 @@ def lane_bucket_kernels(curve: Curve, group: Group, native: bool) -> LaneBucketK
                 left[additions] = left[additions - 1]
                 right[additions] = right[additions - 1]
                 additions += 1
-            for first in range(0, additions, CHUNK * LANES):
-                vectors = min(CHUNK, (additions - first) // LANES)
+            for first in range(0, additions, chunk_vectors * LANES):
+                vectors = min(chunk_vectors, (additions - first) // LANES)
                 if not (fast and add_chunk(table, workspace, left, right, first, vectors, row + first, room)):
                     fast = False
                     add_any_chunk(table, workspace, left, right, first, vectors, row + first, room)
@@ -360,4 +362,4 @@ def lane_bucket_kernels(curve: Curve, group: Group, native: bool) -> LaneBucketK
                 scalar_add(acc, number, sums, number * len(order) + order[i], scratch)
         to_affine(out, acc, msms, scratch)
 
-    return LaneBucketKernels(KEPT * (pairs + CHUNK) * words, sum_buckets, weigh, combine)
+    return LaneBucketKernels(KEPT * (pairs + chunk_vectors) * words, sum_buckets, weigh, combine)
