@@ -65,9 +65,9 @@ def setup(
     About 4 ``variables`` + n multiplications of a fixed base in G1 and ``variables`` in G2, for a domain of n points.
     """
     backend = backend or kernels.get_backend()
-    n = _check(r1cs, curve)
+    n, c = _check(r1cs, curve)
     trapdoor = _draw(curve, n, rng)
-    u, v, w = _qap_at_tau(r1cs, trapdoor.tau, n, backend)
+    u, v, w = _qap_at_tau(r1cs, c, trapdoor.tau, n, backend)
     scalars_g1, scalars_g2 = _exponents(
         r1cs, trapdoor, (u, v, w), _odd_lagrange(curve, trapdoor.tau, n, backend), backend
     )
@@ -98,7 +98,7 @@ def setup(
     )
 
 
-def _check(r1cs: R1CS, curve: Curve) -> int:
+def _check(r1cs: R1CS, curve: Curve) -> tuple[int, SparseMatrix]:
     if r1cs.curve != curve:
         raise BadInput(f"the constraint system is over {r1cs.curve.name}, the key is to be on {curve.name}")
     if not r1cs.constraints:
@@ -106,7 +106,9 @@ def _check(r1cs: R1CS, curve: Curve) -> int:
     n = domain_size(r1cs.constraints, r1cs.public)
     if n.bit_length() > curve.two_adicity:  # the odd coset needs roots of order 2n
         raise BadInput(f"{r1cs.constraints} constraints are more than {curve.name} has roots of unity for")
-    return n
+    if r1cs.c is None:
+        raise BadInput("the matrix C of the constraint system is not known; read the system from its .r1cs file")
+    return n, r1cs.c
 
 
 def _draw(curve: Curve, n: int, rng: Randomness) -> _Trapdoor:
@@ -134,13 +136,12 @@ def _odd_lagrange(curve: Curve, tau: int, n: int, backend: Backend) -> Limbs:
     return np.ascontiguousarray(_lagrange(curve, tau, 2 * n, backend)[1::2])
 
 
-def _qap_at_tau(r1cs: R1CS, tau: int, n: int, backend: Backend) -> tuple[Limbs, Limbs, Limbs]:
+def _qap_at_tau(r1cs: R1CS, c: SparseMatrix, tau: int, n: int, backend: Backend) -> tuple[Limbs, Limbs, Limbs]:
     """u_i(tau), v_i(tau), w_i(tau) for every variable i, standard form."""
     lagrange = _lagrange(r1cs.curve, tau, n, backend)
     rows = np.ascontiguousarray(lagrange[: r1cs.constraints])
     u, v, w = (
-        backend.sparse_product(r1cs.curve, transposed(matrix, r1cs.variables), rows)
-        for matrix in (r1cs.a, r1cs.b, r1cs.c)
+        backend.sparse_product(r1cs.curve, transposed(matrix, r1cs.variables), rows) for matrix in (r1cs.a, r1cs.b, c)
     )
     binding = np.ascontiguousarray(lagrange[r1cs.constraints : r1cs.constraints + r1cs.public + 1])
     u[: r1cs.public + 1] = backend.add(r1cs.curve, np.ascontiguousarray(u[: r1cs.public + 1]), binding)

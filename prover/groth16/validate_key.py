@@ -8,7 +8,7 @@ import numpy as np
 
 import kernels
 from prover.errors import BadInput
-from prover.groth16.keys import ELEMENTS, MATRICES, QUERIES, ProvingKey
+from prover.groth16.keys import ELEMENTS, QUERIES, ProvingKey
 from prover.groth16.membership import outside_group
 from prover.groth16.verify import prepare_verifying_key
 from prover.r1cs import values_at_or_above
@@ -36,8 +36,8 @@ def validate_key(pk: ProvingKey, backend: Backend | None = None) -> None:
         if outside.any():
             which = f"point {int(outside.argmax())} of {name}" if name in QUERIES else name
             raise BadInput(f"{which} of the key is off the curve or outside its subgroup")
-    for name in MATRICES:
-        too_large = values_at_or_above(getattr(pk.r1cs, name).coefficients, pk.curve.fr.modulus)
+    for name, matrix in pk.matrices.items():
+        too_large = values_at_or_above(matrix.coefficients, pk.curve.fr.modulus)
         if too_large.any():
             raise BadInput(f"coefficient {int(too_large.argmax())} of matrix {name} is not below r")
     prepare_verifying_key(pk.verifying_key, backend)
