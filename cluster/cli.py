@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import Any, Final, NoReturn, cast
 
 from cluster.exit_codes import ExitCode, error_document, exit_code_of
+from cluster.file_grammar import add_file_commands
 from cluster.rendering import Console
 from fastpath.errors import BadRequest
 from fastpath.job import DEFAULT_PRIORITY, HIGHEST_PRIORITY, LOWEST_PRIORITY
@@ -94,6 +95,7 @@ def build_parser() -> argparse.ArgumentParser:
     _command(commands, "status", "show the service, its workers and its figures", _CLIENT_SETTINGS)
     _add_submit(commands)
     _add_doctor(commands)
+    add_file_commands(commands, _command, _Parser)
     return parser
 
 

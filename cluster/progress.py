@@ -13,6 +13,7 @@ from cluster.rendering import Console, counted, duration
 from kernels.cpu.compilation import Compiled, kernel_cache_folder, observe_compilation
 
 _COUNTED: Final = "{desc}: {n_fmt}/{total_fmt} |{bar:30}| {elapsed}<{remaining}, {rate_fmt}"
+_STEPS: Final = "{desc}: {percentage:3.0f} % |{bar:30}| {elapsed}<{remaining}"
 _UNCOUNTED: Final = "{desc}: {n_fmt} in {elapsed}{postfix}"
 
 
@@ -85,6 +86,19 @@ def kernels_shown(console: Console) -> Iterator[Callable[[Mapping[str, Any]], No
         yield lambda progress: bar.show(progress["compiled"], progress["latest"])
     finally:
         bar.close()
+
+
+def steps_bar(console: Console, description: str, total: int | None) -> tqdm[None]:
+    """A progress bar over the steps of a long computation; ``total`` may be set later."""
+    return tqdm(
+        desc=description,
+        total=total,
+        file=console.log,
+        disable=not console.is_watched,
+        leave=False,
+        delay=0.5,  # short ones are not worth a line
+        bar_format=_STEPS,
+    )
 
 
 def proofs_bar(console: Console, description: str, total: int) -> tqdm[None]:

@@ -42,9 +42,9 @@ def proof_to_json(proof: Proof) -> dict[str, Any]:
     """A proof as the content of a ``proof.json``."""
     curve = get_curve(proof.curve)
     return {
-        "pi_a": _point_to_json(curve, "g1", proof.a),
-        "pi_b": _point_to_json(curve, "g2", proof.b),
-        "pi_c": _point_to_json(curve, "g1", proof.c),
+        "pi_a": point_to_json(curve, "g1", proof.a),
+        "pi_b": point_to_json(curve, "g2", proof.b),
+        "pi_c": point_to_json(curve, "g1", proof.c),
         "protocol": PROTOCOL,
         "curve": CURVE_NAMES[curve.name],
     }
@@ -60,14 +60,19 @@ def proof_from_json(document: Any, backend: Backend | None = None) -> Proof:  # 
     BadInput
         Naming the entry that is missing or malformed, or the element that is off the curve or outside its subgroup.
     """
+    proof = unchecked_proof_from_json(document)
+    for element in elements_outside_group([proof], backend or kernels.get_backend())[0]:
+        raise BadInput(f"pi_{element} of the proof is off the curve or outside its subgroup")
+    return proof
+
+
+def unchecked_proof_from_json(document: Any) -> Proof:  # noqa: ANN401 - JSON from outside
+    """Like :func:`proof_from_json`, for whoever goes on to verify: its elements may lie outside their groups."""
     what = "proof"
     curve = _curve(_object(document, what), what, missing="bn254")
     parts: tuple[tuple[str, Group], ...] = (("pi_a", "g1"), ("pi_b", "g2"), ("pi_c", "g1"))
     elements = [_point(curve, group, _entry(document, name, what), f"{name} of the {what}") for name, group in parts]
-    proof = Proof(curve.name, *elements)
-    for element in elements_outside_group([proof], backend or kernels.get_backend())[0]:
-        raise BadInput(f"pi_{element} of the proof is off the curve or outside its subgroup")
-    return proof
+    return Proof(curve.name, *elements)
 
 
 def public_to_json(public_inputs: Limbs) -> list[str]:
@@ -95,14 +100,14 @@ def verifying_key_to_json(vk: VerifyingKey) -> dict[str, Any]:
         "protocol": PROTOCOL,
         "curve": CURVE_NAMES[curve.name],
         "nPublic": vk.public,
-        "vk_alpha_1": _point_to_json(curve, "g1", vk.alpha_g1),
-        "vk_beta_2": _point_to_json(curve, "g2", vk.beta_g2),
-        "vk_gamma_2": _point_to_json(curve, "g2", vk.gamma_g2),
-        "vk_delta_2": _point_to_json(curve, "g2", vk.delta_g2),
+        "vk_alpha_1": point_to_json(curve, "g1", vk.alpha_g1),
+        "vk_beta_2": point_to_json(curve, "g2", vk.beta_g2),
+        "vk_gamma_2": point_to_json(curve, "g2", vk.gamma_g2),
+        "vk_delta_2": point_to_json(curve, "g2", vk.delta_g2),
         "vk_alphabeta_12": [
             [[str(part) for part in coefficient] for coefficient in half] for half in pairing_of_alpha_beta(vk)
         ],
-        "IC": [_point_to_json(curve, "g1", point) for point in vk.ic],
+        "IC": [point_to_json(curve, "g1", point) for point in vk.ic],
     }
 
 
@@ -254,7 +259,8 @@ def _point(curve: Curve, group: Group, value: Any, what: str) -> Limbs:  # noqa:
     return limbs
 
 
-def _point_to_json(curve: Curve, group: Group, point: Limbs) -> list[Any]:
+def point_to_json(curve: Curve, group: Group, point: Limbs) -> list[Any]:
+    """An affine point as snarkjs writes it: projective, z = 1, or (0, 1, 0) at infinity."""
     (found,) = points_to_ints(curve, group, point[np.newaxis])
     if group == "g1":
         x, y, z = (*found, 1) if found else (0, 1, 0)
@@ -265,11 +271,13 @@ def _point_to_json(curve: Curve, group: Group, point: Limbs) -> list[Any]:
 
 __all__ = [
     "CURVE_NAMES",
+    "point_to_json",
     "proof_from_json",
     "proof_to_json",
     "public_from_json",
     "public_to_json",
     "read_json",
+    "unchecked_proof_from_json",
     "verifying_key_from_json",
     "verifying_key_to_json",
     "write_json",
