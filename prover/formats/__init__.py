@@ -1,4 +1,4 @@
-"""Files of circom, snarkjs and rapidsnark, in and out.
+"""What other software reads and writes: files of circom, snarkjs and rapidsnark, and encodings of proofs and keys.
 
 ====================  ==============================================================================
 ``.r1cs``             :func:`read_r1cs`, :func:`read_r1cs_header`, :func:`write_r1cs`
@@ -6,6 +6,7 @@
 ``.zkey``             :func:`open_zkey`, :func:`read_zkey`, :func:`write_zkey`
 JSON                  :func:`read_json`, :func:`write_json`, and ``..._to_json`` and ``..._from_json`` of proofs,
                       public signals and verifying keys
+encodings             modules :mod:`.arkworks`, :mod:`.eip` (Ethereum's precompiles), :mod:`.py_ecc`
 ====================  ==============================================================================
 
 Every length, section, prime, index and value is checked before use; what is wrong raises
