@@ -6,6 +6,7 @@
 ``.zkey``             :func:`open_zkey`, :func:`read_zkey`, :func:`write_zkey`
 JSON                  :func:`read_json`, :func:`write_json`, and ``..._to_json`` and ``..._from_json`` of proofs,
                       public signals and verifying keys
+Solidity              :func:`verifier_contract`, :func:`solidity_calldata`
 encodings             modules :mod:`.arkworks`, :mod:`.eip` (Ethereum's precompiles), :mod:`.py_ecc`
 ====================  ==============================================================================
 
@@ -27,6 +28,7 @@ from prover.formats.snarkjs_json import (
     verifying_key_to_json,
     write_json,
 )
+from prover.formats.solidity import solidity_calldata, verifier_contract
 from prover.formats.wtns import WitnessFile, read_wtns, write_wtns
 from prover.formats.zkey import ZkeyFile, open_zkey, read_zkey, write_zkey
 
@@ -45,7 +47,9 @@ __all__ = [
     "read_r1cs_header",
     "read_wtns",
     "read_zkey",
+    "solidity_calldata",
     "unchecked_proof_from_json",
+    "verifier_contract",
     "verifying_key_from_json",
     "verifying_key_to_json",
     "write_json",
