@@ -65,5 +65,6 @@ def snarkjs(*arguments, cwd=None, check=True):
 
 def compile_circom(source, folder, prime="bn128"):
     """Compile a circuit that includes ``circomlib/circuits/...``; writes NAME.r1cs, NAME.sym, NAME_js/NAME.wasm."""
-    arguments = [source, "--r1cs", "--wasm", "--sym", "--prime", prime, "-l", npm_folder(), "-o", folder]
-    return run_node("circom2/cli.js", *arguments, cwd=folder)
+    # What is included must lie below the working directory: the compiler is itself WebAssembly and sees little else.
+    arguments = [source, "--r1cs", "--wasm", "--sym", "--prime", prime, "-l", "node_modules", "-o", folder]
+    return run_node("circom2/cli.js", *arguments, cwd=npm_folder().parent)

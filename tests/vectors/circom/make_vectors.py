@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 HERE = Path(__file__).parent
-KEPT = ("circuit.r1cs", "witness.wtns", "circuit.zkey", "proof.json", "public.json")
+KEPT = ("circuit.r1cs", "circuit.wasm", "witness.wtns", "circuit.zkey", "proof.json", "public.json")
 INPUTS = {"x": 3, "y": 5, "unused": 1}
 
 
