@@ -7,19 +7,25 @@ import numpy as np
 
 from kernels import get_backend, get_curve
 from kernels.backend import SparseMatrix
-from kernels.curves import Curve
 from kernels.encoding import ints_from_limbs, limbs_from_ints, montgomery_from_ints
 from prover import groth16
-from prover.groth16 import Proof, VerifyingKey
+from prover.groth16 import Proof, ProvingKey
 from prover.r1cs import R1CS
 
 
 @dataclass(frozen=True)
 class Statement:
-    curve: Curve
-    vk: VerifyingKey
+    key: ProvingKey
     proof: Proof
     public_inputs: list[int]
+
+    @property
+    def curve(self):
+        return self.key.curve
+
+    @property
+    def vk(self):
+        return self.key.verifying_key
 
 
 @functools.cache
@@ -37,7 +43,7 @@ def proven(curve_name, public):
     witness = limbs_from_ints([1, *statement, w, w * w % r], 4)
     key = groth16.setup(system, curve)
     proof = groth16.prove(key, witness, get_backend())
-    return Statement(curve, key.verifying_key, proof, ints_from_limbs(witness[1 : 1 + public]))
+    return Statement(key, proof, ints_from_limbs(witness[1 : 1 + public]))
 
 
 def _sparse(curve, rows):
