@@ -14,6 +14,7 @@ from kernels import Backend, get_backend
 from kernels.encoding import Limbs
 from prover.errors import BadInput, InvalidProof
 from prover.formats.snarkjs_json import (
+    proof_from_json,
     proof_to_json,
     public_from_json,
     public_to_json,
@@ -22,6 +23,7 @@ from prover.formats.snarkjs_json import (
     verifying_key_from_json,
     write_json,
 )
+from prover.formats.solidity import solidity_calldata
 from prover.formats.wtns import WitnessFile, read_wtns
 from prover.formats.zkey import open_zkey, write_zkey
 from prover.groth16.keys import ProvingKey
@@ -35,13 +37,25 @@ from prover.trusted_keys import validate_once
 def run(options: argparse.Namespace, console: Console) -> int:
     """Do what ``options.action`` says."""
     settings = load_settings(options.settings, config=options.config)
-    actions = {"prove": _prove, "verify": _verify, "setup": _setup}
+    actions = {
+        "prove": _prove,
+        "fullprove": _prove_inputs,
+        "verify": _verify,
+        "setup": _setup,
+        "exportsoliditycalldata": _calldata,
+    }
     with compilation_shown(console):
         return actions[options.action[1]](options, console, settings)
 
 
 def _prove(options: argparse.Namespace, console: Console, settings: Settings) -> int:
     return _prove_witness(options, console, settings, read_wtns(options.witness))
+
+
+def _prove_inputs(options: argparse.Namespace, console: Console, settings: Settings) -> int:
+    from cluster.calculated_witness import calculated_witness  # noqa: PLC0415 - only here is WebAssembly needed
+
+    return _prove_witness(options, console, settings, calculated_witness(options, console))
 
 
 def _prove_witness(options: argparse.Namespace, console: Console, settings: Settings, given: WitnessFile) -> int:
@@ -110,6 +124,18 @@ def _verify(options: argparse.Namespace, console: Console, settings: Settings) -
         console.result({"valid": False, "reason": str(invalid)}, f"INVALID: {invalid}")
         return ExitCode.FAILED
     console.result({"valid": True}, "OK: the proof is valid for these public signals.")
+    return ExitCode.OK
+
+
+def _calldata(options: argparse.Namespace, console: Console, _: Settings) -> int:
+    return print_calldata(options, console)
+
+
+def print_calldata(options: argparse.Namespace, console: Console) -> int:
+    """Print the arguments with which to call a verifier contract."""
+    proof = proof_from_json(read_json(options.proof))
+    calldata = solidity_calldata(proof, public_from_json(read_json(options.public)))
+    console.result({"calldata": calldata, "curve": proof.curve}, calldata)
     return ExitCode.OK
 
 
