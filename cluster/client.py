@@ -13,10 +13,11 @@ Examples
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 import ray
@@ -33,11 +34,17 @@ from kernels.encoding import Limbs
 from prover.circuit import Circuit
 from prover.circuits import CIRCUITS, get_circuit
 from prover.errors import BadInput
+from prover.formats.input_json import Inputs, read_inputs
 from prover.groth16 import KeyMetadata, VerifyingKey
 from prover.r1cs import validate_shape
 
+if TYPE_CHECKING:
+    from prover.witness_calculator import WitnessCalculator
+
 _HEALTH_TIMEOUT_S: Final = 5.0
 _SETUP_TIMEOUT_S: Final = 3600.0
+_PASSED_S: Final = 1e-6
+"""What is left of a deadline that passed before the batch was submitted: the service says so, job by job."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,7 +204,7 @@ class Client:
     def prove_batch(
         self,
         key: Key | str,
-        witnesses: Limbs | Sequence[Limbs],
+        witnesses: Limbs | Sequence[Limbs | BadInput],
         *,
         deadline_s: float | None = None,
         priority: int = DEFAULT_PRIORITY,
@@ -211,7 +218,7 @@ class Client:
             A key, or the id of one.
         witnesses
             ``uint64[batch, variables, 4]``, standard form; or a sequence of ``uint64[variables, 4]``, in which an item
-            of another form fails alone.
+            of another form fails alone; an error in place of a witness is that item's error.
         deadline_s
             Seconds from now after which proofs are not wanted any more.
         priority
@@ -251,6 +258,59 @@ class Client:
         except BadRequest as error:
             raise BadInput(str(error)) from None
         return Batch(self._actors.fastpath, count, refused, batch_id, job_ids)
+
+    def prove_inputs(
+        self,
+        key: Key | str,
+        calculator: WitnessCalculator | Path | str,
+        inputs: Sequence[Inputs] | Path | str,
+        *,
+        threads: int = 1,
+        deadline_s: float | None = None,
+        priority: int = DEFAULT_PRIORITY,
+        submitter: str = "",
+    ) -> Batch:
+        """Compute the witnesses of a circom circuit here, then submit them as a batch.
+
+        Parameters
+        ----------
+        key
+            A key of the circuit, or the id of one.
+        calculator
+            The circuit's ``.wasm``, or a :class:`~prover.witness_calculator.WitnessCalculator`, which may have limits
+            of its own.
+        inputs
+            Values by input signal, one mapping for each witness; or a JSON file that holds one or a list of them. An
+            item whose inputs are wrong, or violate a constraint, fails alone.
+        threads
+            That compute witnesses, in this process.
+        deadline_s, priority, submitter
+            As in :meth:`prove_batch`; the deadline counts from this call.
+
+        Raises
+        ------
+        BadInput
+            If the calculator is none, or for another circuit than the key; and as :meth:`prove_batch`.
+        KeyNotFound, Overloaded, Unavailable
+            As :meth:`prove_batch`.
+        """
+        from prover.witness_calculator import WitnessCalculator  # noqa: PLC0415 - WebAssembly is needed only here
+
+        started = time.monotonic()
+        key = self.key(key) if isinstance(key, str) else key
+        batch = read_inputs(inputs) if isinstance(inputs, Path | str) else inputs
+        if not isinstance(calculator, WitnessCalculator):
+            calculator = WitnessCalculator.open(calculator)
+        ours, theirs = (key.metadata.curve, key.metadata.variables), (calculator.curve.name, calculator.variables)
+        if ours != theirs:
+            raise BadInput(
+                f"the calculator gives witnesses of {theirs[1]} elements over {theirs[0]}, the key is for {ours[1]} "
+                f"over {ours[0]}: they are of different circuits"
+            )
+        witnesses = calculator.each(batch, threads)
+        if deadline_s is not None:
+            deadline_s = max(deadline_s - (time.monotonic() - started), min(deadline_s, _PASSED_S))
+        return self.prove_batch(key, witnesses, deadline_s=deadline_s, priority=priority, submitter=submitter)
 
     # --- the service
 
@@ -304,7 +364,7 @@ def _key(key_id: str, manifest: Mapping[str, Any], references: Mapping[str, list
     return Key(key_id, metadata, VerifyingKey(get_curve(metadata.curve), **points), circuit)
 
 
-def _well_formed(witnesses: Limbs | Sequence[Limbs], variables: int) -> tuple[Limbs, dict[int, BadInput]]:
+def _well_formed(witnesses: Limbs | Sequence[Limbs | BadInput], variables: int) -> tuple[Limbs, dict[int, BadInput]]:
     """The items that have the form of a witness as one array, and the errors of the others by index."""
     if isinstance(witnesses, np.ndarray):
         array = np.ascontiguousarray(witnesses)
@@ -315,6 +375,9 @@ def _well_formed(witnesses: Limbs | Sequence[Limbs], variables: int) -> tuple[Li
     kept: list[Limbs] = []
     refused: dict[int, BadInput] = {}
     for index, witness in enumerate(witnesses):
+        if isinstance(witness, BadInput):
+            refused[index] = witness
+            continue
         item = np.ascontiguousarray(witness) if isinstance(witness, np.ndarray) else witness
         try:
             validate_shape(item, (variables, 4), f"item {index}: a witness for this key")
