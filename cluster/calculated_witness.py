@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from cluster.progress import steps_bar
+from cluster.progress import steps_shown
 from cluster.rendering import Console
 from prover.calculator_instance import CalculatorLimits
 from prover.errors import BadInput
@@ -26,9 +26,8 @@ def calculated_witness(options: argparse.Namespace, console: Console) -> Witness
     batch = read_inputs(options.input)
     if len(batch) > 1:
         raise BadInput(f"{options.input} holds the inputs of {len(batch)} witnesses; `submit --inputs` proves a batch")
-    with steps_bar(console, "computing the witness", 2) as bar:
+    with steps_shown(console, "computing the witness") as show:
         calculator = WitnessCalculator.open(options.wasm, limits)
-        bar.update()
+        show(1, 2)
         witness = calculator.witness(batch[0])
-        bar.update()
     return WitnessFile(calculator.curve, witness)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final
-
-from tqdm import tqdm
+from typing import TYPE_CHECKING, Any, Final
 
 from cluster.rendering import Console, counted, duration
 from kernels.cpu.compilation import Compiled, kernel_cache_folder, observe_compilation
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 _COUNTED: Final = "{desc}: {n_fmt}/{total_fmt} |{bar:30}| {elapsed}<{remaining}, {rate_fmt}"
 _STEPS: Final = "{desc}: {percentage:3.0f} % |{bar:30}| {elapsed}<{remaining}"
@@ -53,6 +54,8 @@ class KernelBar:
 
     def _open(self) -> None:
         self._console.note("compiling kernels for this machine: a minute or two, once")
+        from tqdm import tqdm  # noqa: PLC0415 - see steps_shown
+
         self._bar = tqdm(
             desc="kernels",
             file=self._console.log,
@@ -88,21 +91,28 @@ def kernels_shown(console: Console) -> Iterator[Callable[[Mapping[str, Any]], No
         bar.close()
 
 
-def steps_bar(console: Console, description: str, total: int | None) -> tqdm[None]:
-    """A progress bar over the steps of a long computation; ``total`` may be set later."""
-    return tqdm(
-        desc=description,
-        total=total,
-        file=console.log,
-        disable=not console.is_watched,
-        leave=False,
-        delay=0.5,  # short ones are not worth a line
-        bar_format=_STEPS,
-    )
+@contextmanager
+def steps_shown(console: Console, description: str) -> Iterator[Callable[[int, int], None]]:
+    """Give a function that shows how far a long computation has come: steps done, and all of them."""
+    if not console.is_watched:
+        yield lambda _done, _total: None
+        return
+    from tqdm import tqdm  # noqa: PLC0415 - unwatched, a process that proves once does not wait for it
+
+    # Short computations are not worth a line.
+    with tqdm(desc=description, file=console.log, leave=False, delay=0.5, bar_format=_STEPS) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield show
 
 
 def proofs_bar(console: Console, description: str, total: int) -> tqdm[None]:
     """A progress bar over the proofs of a batch."""
+    from tqdm import tqdm  # noqa: PLC0415 - see steps_shown
+
     return tqdm(
         desc=description,
         total=total,

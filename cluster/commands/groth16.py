@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from cluster.exit_codes import ExitCode
-from cluster.progress import compilation_shown, steps_bar
+from cluster.progress import compilation_shown, steps_shown
 from cluster.rendering import Console, count, counted, duration
 from cluster.settings import Settings, load_settings
 from kernels import Backend, get_backend
@@ -23,7 +23,6 @@ from prover.formats.snarkjs_json import (
     verifying_key_from_json,
     write_json,
 )
-from prover.formats.solidity import solidity_calldata
 from prover.formats.wtns import WitnessFile, read_wtns
 from prover.formats.zkey import open_zkey, write_zkey
 from prover.groth16.keys import ProvingKey
@@ -69,11 +68,11 @@ def _prove_witness(options: argparse.Namespace, console: Console, settings: Sett
             f"the witness has {count(len(given.witness))} elements, the key is for {count(pk.metadata.variables)}"
         )
     phases: dict[str, float] = {}
-    with steps_bar(console, "proving", len(Phase)) as bar:
+    with steps_shown(console, "proving") as show:
 
         def on_phase(phase: Phase, seconds: float) -> None:
             phases[phase] = seconds
-            bar.update()
+            show(len(phases), len(Phase))
 
         prepare(pk, backend, table_bytes=0)  # for a single proof they do not pay
         proof = prove(pk, given.witness, backend, threads=settings.threads, on_phase=on_phase)
@@ -104,13 +103,8 @@ def _prove_witness(options: argparse.Namespace, console: Console, settings: Sett
 def trusted_key(path: str, console: Console, settings: Settings, backend: Backend) -> ProvingKey:
     """Map a ``.zkey``, validated when its contents are seen for the first time on this machine."""
     pk = open_zkey(path).proving_key(backend)
-    with steps_bar(console, "checking the key's points, once", None) as bar:
-
-        def on_progress(checked: int, total: int) -> None:
-            bar.total = total
-            bar.update(checked - bar.n)
-
-        validate_once(pk, settings.key_dir, backend, on_progress)
+    with steps_shown(console, "checking the key's points, once") as show:
+        validate_once(pk, settings.key_dir, backend, show)
     return pk
 
 
@@ -133,6 +127,8 @@ def _calldata(options: argparse.Namespace, console: Console, _: Settings) -> int
 
 def print_calldata(options: argparse.Namespace, console: Console) -> int:
     """Print the arguments with which to call a verifier contract."""
+    from prover.formats.solidity import solidity_calldata  # noqa: PLC0415 - proving does not need it
+
     proof = proof_from_json(read_json(options.proof))
     calldata = solidity_calldata(proof, public_from_json(read_json(options.public)))
     console.result({"calldata": calldata, "curve": proof.curve}, calldata)
@@ -147,13 +143,8 @@ def _setup(options: argparse.Namespace, console: Console, settings: Settings) ->
     backend = get_backend(settings.backend)
     read = read_r1cs(options.r1cs, backend)
     console.note("this key is for development only: whoever makes it could forge proofs; production needs a ceremony")
-    with steps_bar(console, "multiplying the generators", None) as bar:
-
-        def on_progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        pk = setup(read.r1cs, read.header.curve, backend=backend, threads=settings.threads, on_progress=on_progress)
+    with steps_shown(console, "multiplying the generators") as show:
+        pk = setup(read.r1cs, read.header.curve, backend=backend, threads=settings.threads, on_progress=show)
     write_zkey(options.key, pk, backend)
     elapsed_s = time.perf_counter() - started
     document = {
