@@ -123,7 +123,7 @@ class CalculatorInstance:
         for wanted in self._module.imports:
             if wanted.module != "runtime" or wanted.name not in _RUNTIME:
                 name = f"{wanted.module}.{wanted.name}"[:80]
-                raise BadInput(f"the module imports {name}: {_FOREIGN}")
+                raise BadInput(f"the module imports {name!r}: {_FOREIGN}")
             imports.append(own[wanted.name])
         try:
             exports = wasmtime.Instance(store, self._module, imports).exports(store)

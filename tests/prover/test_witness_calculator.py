@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import wasmtime
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kernels.curves import BN254
 from kernels.encoding import ints_from_limbs
@@ -260,6 +262,21 @@ def test_a_failing_module_is_an_error_not_a_crash():
     )
     refused("an assertion or constraint does not hold", module(init="(param i32) (call $raise (i32.const 4))"))
     refused("unknown exception", module(init="(param i32) (call $raise (i32.const 99))"))
+
+
+@settings(max_examples=40, deadline=None)
+@given(changes=st.lists(st.tuples(st.integers(0, 40_000), st.integers(0, 255)), min_size=1, max_size=3))
+def test_a_changed_module_is_refused_or_computes_within_its_limits(changes):
+    content = bytearray((VECTORS / "bn128" / "circuit.wasm").read_bytes())
+    for place, byte in changes:
+        content[place % len(content)] = byte
+    try:
+        calculator = WitnessCalculator(bytes(content), CalculatorLimits(time_s=0.5, memory_bytes=64 << 20))
+        witness = calculator.witness(INPUTS)
+    except BadInput:
+        return
+    assert witness.shape == (calculator.variables, 4)
+    assert max(ints_from_limbs(witness)) < R
 
 
 def test_a_wrong_witness_is_refused():
