@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,10 @@ def missing(reason):
 def run_node(script, *arguments, cwd=None, stdin=None, check=True):
     """Run a script of one of the packages, such as ``snarkjs/cli.js``; its output as text."""
     command = ["node", npm_folder() / script, *map(str, arguments)]
-    done = subprocess.run(command, cwd=cwd, input=stdin, capture_output=True, text=True, check=False)
+    with tempfile.TemporaryFile("w+") as file:  # from a pipe that is not full yet, node reads EAGAIN
+        file.write(stdin or "")
+        file.seek(0)
+        done = subprocess.run(command, cwd=cwd, stdin=file, capture_output=True, text=True, check=False)
     if check and done.returncode:
         raise AssertionError(f"{script} {' '.join(map(str, arguments))}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
     return done
