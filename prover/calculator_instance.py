@@ -7,15 +7,19 @@ moves a whole array of signals.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
+import json
 import math
+import os
 import re
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
@@ -262,7 +266,25 @@ def _engine() -> wasmtime.Engine:
     config.epoch_interruption = True
     config.wasm_threads = False
     config.wasm_memory64 = False
+    with contextlib.suppress(OSError, wasmtime.WasmtimeError):  # without a cache everything works, later
+        config.cache = str(_cache_settings())
     return wasmtime.Engine(config)
+
+
+def _cache_settings() -> Path:
+    """A settings file for wasmtime's cache of compiled modules, beside the compiled kernels.
+
+    ``FASTPATH_PROVER_CACHE_DIR``, else ``XDG_CACHE_HOME``, else ``~/.cache``; wasmtime keeps it below half a GiB.
+    """
+    named = os.environ.get("FASTPATH_PROVER_CACHE_DIR")
+    root = Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "fastpath-prover"
+    folder = root.absolute() / "calculators"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    settings = folder / "wasmtime.toml"
+    content = f"[cache]\ndirectory = {json.dumps(str(folder))}\n"
+    if not settings.exists() or settings.read_text(encoding="utf-8") != content:
+        settings.write_text(content, encoding="utf-8")
+    return settings
 
 
 @functools.cache

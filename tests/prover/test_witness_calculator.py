@@ -307,3 +307,20 @@ def test_limits_must_be_positive():
     for bad in ({"time_s": 0}, {"time_s": float("inf")}, {"time_s": float("nan")}, {"memory_bytes": 0}):
         with pytest.raises(BadInput, match="must be positive"):
             CalculatorLimits(**bad)
+
+
+@pytest.mark.parametrize("place", ["fresh", "a file"])
+def test_compiled_modules_are_kept_where_they_can_be(tmp_path, place):
+    import os
+    import subprocess
+    import sys
+
+    if place == "a file":
+        (tmp_path / "cache").touch()
+    program = (
+        "from prover.witness_calculator import WitnessCalculator\n"
+        f"assert WitnessCalculator.open({str(VECTORS / 'bn128' / 'circuit.wasm')!r}).variables == 7\n"
+    )
+    environment = os.environ | {"FASTPATH_PROVER_CACHE_DIR": str(tmp_path / "cache")}
+    assert subprocess.run([sys.executable, "-c", program], check=False, env=environment).returncode == 0
+    assert any((tmp_path / "cache" / "calculators").glob("modules/*/*")) == (place == "fresh")
