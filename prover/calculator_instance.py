@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 VERSION: Final = 2
 """Of circom's interface."""
+MOST_TIME_S: Final = 1e6
+MOST_MEMORY_BYTES: Final = 1 << 32
 _TICK_S: Final = 0.05
 _PAGE_BYTES: Final = 1 << 16
 _ELEMENT_BYTES: Final = 32
@@ -77,22 +79,29 @@ _EXCEPTIONS = {
 
 @dataclass(frozen=True)
 class CalculatorLimits:
-    """What one witness may cost.
+    """What one witness may cost. Compiling the module, which happens once, has no limit but its size.
 
     Attributes
     ----------
     time_s
-        Seconds of the wall clock from the start of a calculation.
+        Seconds of the wall clock from the start of a calculation, above 0 and at most :data:`MOST_TIME_S`.
     memory_bytes
-        Of the calculator's memory.
+        Of the calculator's memory, above 0 and at most the :data:`MOST_MEMORY_BYTES` that it can address.
+
+    Raises
+    ------
+    BadInput
+        If a value is outside these bounds.
     """
 
     time_s: float = 300.0
     memory_bytes: int = 2 << 30
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.time_s) and self.time_s > 0 and self.memory_bytes > 0):
-            raise BadInput("limits of a witness calculator must be positive")
+        if not 0 < self.time_s <= MOST_TIME_S:
+            raise BadInput(f"a calculator's limit of time must be above 0 and at most {MOST_TIME_S:g} seconds")
+        if not 0 < self.memory_bytes <= MOST_MEMORY_BYTES:
+            raise BadInput(f"a calculator's limit of memory must be above 0 and at most {MOST_MEMORY_BYTES >> 20} MiB")
 
 
 class CalculatorInstance:
@@ -238,7 +247,7 @@ class _Clock:
     def enter(self) -> None:
         with self._lock:
             self._running += 1
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive():  # dead in the child of a fork
                 self._thread = threading.Thread(target=self._tick, name="witness-calculator-clock", daemon=True)
                 self._thread.start()
 

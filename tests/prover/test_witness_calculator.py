@@ -303,10 +303,14 @@ def test_messages_of_a_module_show_no_values():
     assert "424242" not in message
 
 
-def test_limits_must_be_positive():
-    for bad in ({"time_s": 0}, {"time_s": float("inf")}, {"time_s": float("nan")}, {"memory_bytes": 0}):
-        with pytest.raises(BadInput, match="must be positive"):
-            CalculatorLimits(**bad)
+def test_limits_have_bounds():
+    for time_s in (0, -1.0, float("inf"), float("nan"), 1e7):
+        with pytest.raises(BadInput, match="limit of time must be above 0"):
+            CalculatorLimits(time_s=time_s)
+    for memory_bytes in (0, -1, (1 << 32) + 1, 1 << 63, 1 << 70):
+        with pytest.raises(BadInput, match="limit of memory must be above 0"):
+            CalculatorLimits(memory_bytes=memory_bytes)
+    assert WitnessCalculator(module(), CalculatorLimits(1e6, 1 << 32)).variables == 2
 
 
 @pytest.mark.parametrize("place", ["fresh", "a file"])

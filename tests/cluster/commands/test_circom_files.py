@@ -98,9 +98,9 @@ def test_what_is_wrong_is_said(folder, run):
         (("wtns", "calculate", "circuit.wasm", "batch.json"), "holds the inputs of 2 witnesses"),
         (("wtns", "calculate", "circuit.r1cs"), "circuit.r1cs: the file is no WebAssembly module"),
         (("wtns", "calculate", "none.wasm"), "none.wasm cannot be read"),
-        (("wtns", "calculate", "--limit-s", "0"), "limits of a witness calculator must be positive"),
+        (("wtns", "calculate", "--limit-s", "0"), "limit of time must be above 0"),
         (("wtns", "calculate", "--limit-s", "soon"), "limit-s"),
-        (("groth16", "fullprove", "--limit-mib", "-1"), "limits of a witness calculator must be positive"),
+        (("groth16", "fullprove", "--limit-mib", "-1"), "limit of memory must be above 0"),
         (("groth16", "exportsoliditycalldata", "alias.json"), "public input 1 is not in 0 ... r - 1"),
         (("zkey", "export", "solidityverifier", "circuit_final.zkey", "none/v.sol"), "none/v.sol cannot be written"),
     ):
