@@ -25,7 +25,7 @@ def calculated_witness(options: argparse.Namespace, console: Console) -> Witness
     limits = CalculatorLimits(time_s=options.limit_s, memory_bytes=options.limit_mib << 20)
     batch = read_inputs(options.input)
     if len(batch) > 1:
-        raise BadInput(f"{options.input} holds the inputs of {len(batch)} witnesses; `submit --inputs` proves a batch")
+        raise BadInput(f"{options.input} holds inputs of {len(batch)} witnesses; `submit --input-json` proves a batch")
     with steps_shown(console, "computing the witness") as show:
         calculator = WitnessCalculator.open(options.wasm, limits)
         show(1, 2)

@@ -16,12 +16,13 @@ from importlib import import_module
 from typing import Any, Final, NoReturn, cast
 
 from cluster.exit_codes import ExitCode, error_document, exit_code_of
-from cluster.file_grammar import GROUPS, add_file_commands
+from cluster.file_grammar import GROUPS, add_file_commands, add_limits
 from cluster.rendering import Console
 from fastpath.errors import BadRequest
 from fastpath.job import DEFAULT_PRIORITY, HIGHEST_PRIORITY, LOWEST_PRIORITY
 
 CIRCUITS: Final = ("ringct", "multiply")
+PROOF_FORMATS: Final = ("bytes", "snarkjs")
 CURVES: Final = ("bls12_381", "bn254")
 SETTINGS: Final = {
     "namespace": "Ray namespace of the service",
@@ -150,13 +151,22 @@ def _add_up(commands: Any) -> None:  # noqa: ANN401 - see _command
 
 def _add_submit(commands: Any) -> None:  # noqa: ANN401 - see _command
     parser = _command(commands, "submit", "prove a batch on the running service", _CLIENT_SETTINGS)
-    parser.add_argument("--circuit", choices=CIRCUITS, required=True)
+    parser.add_argument("--circuit", choices=CIRCUITS, help="a built-in circuit")
+    parser.add_argument("--key", metavar="KEY", help="instead of it a key: its id in the service, or its file")
     parser.add_argument("--curve", choices=CURVES, default=CURVES[0], help="default: %(default)s")
     parser.add_argument("--depth", type=_positive, default=3, metavar="N", help="ringct: Merkle depth (3)")
     parser.add_argument("--inputs", type=_positive, default=2, metavar="N", help="ringct: coins spent (2)")
     parser.add_argument("--outputs", type=_positive, default=2, metavar="N", help="ringct: coins made (2)")
     parser.add_argument("--batch", type=_positive, metavar="N", help="prove N distinct random witnesses")
-    parser.add_argument("--witnesses", metavar="FILE", help="prove these: .npy, uint64[batch, variables, 4]")
+    parser.add_argument(
+        "--witnesses",
+        nargs="+",
+        metavar="FILE",
+        help="prove these: .npy, uint64[batch, variables, 4], or .wtns, one each",
+    )
+    parser.add_argument("--input-json", metavar="FILE", help="prove these inputs of a circom circuit, one or a list")
+    parser.add_argument("--wasm", metavar="FILE", help="that circuit's witness calculator")
+    add_limits(parser)
     parser.add_argument("--deadline", type=_seconds, metavar="S", help="give up on what is not proven after S seconds")
     parser.add_argument(
         "--priority",
@@ -167,6 +177,12 @@ def _add_submit(commands: Any) -> None:  # noqa: ANN401 - see _command
         help=f"{LOWEST_PRIORITY} to {HIGHEST_PRIORITY}, highest first (%(default)s)",
     )
     parser.add_argument("--out", metavar="DIR", help="write each proof and its public inputs there")
+    parser.add_argument(
+        "--format",
+        choices=PROOF_FORMATS,
+        default=PROOF_FORMATS[0],
+        help="of what is written: bytes, or JSON as snarkjs has it (%(default)s)",
+    )
 
 
 def _add_doctor(commands: Any) -> None:  # noqa: ANN401 - see _command

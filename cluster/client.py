@@ -301,12 +301,7 @@ class Client:
         batch = read_inputs(inputs) if isinstance(inputs, Path | str) else inputs
         if not isinstance(calculator, WitnessCalculator):
             calculator = WitnessCalculator.open(calculator)
-        ours, theirs = (key.metadata.curve, key.metadata.variables), (calculator.curve.name, calculator.variables)
-        if ours != theirs:
-            raise BadInput(
-                f"the calculator gives witnesses of {theirs[1]} elements over {theirs[0]}, the key is for {ours[1]} "
-                f"over {ours[0]}: they are of different circuits"
-            )
+        calculator.check_key(key.metadata)
         witnesses = calculator.each(batch, threads)
         if deadline_s is not None:
             deadline_s = max(deadline_s - (time.monotonic() - started), min(deadline_s, _PASSED_S))

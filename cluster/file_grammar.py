@@ -84,10 +84,10 @@ def add_file_commands(commands: Any, add_command: AddCommand, parser_class: type
         if path in {("groth16", "prove"), ("groth16", "fullprove")}:
             parser.add_argument("-v", "--verbose", action="store_true", help="say what each phase took")
         if path in {("wtns", "calculate"), ("groth16", "fullprove")}:
-            _add_limits(parser)
+            add_limits(parser)
 
 
-def _add_limits(parser: argparse.ArgumentParser) -> None:
+def add_limits(parser: argparse.ArgumentParser) -> None:
     """What the calculator may take; values are checked by :class:`prover.calculator_instance.CalculatorLimits`."""
     group = parser.add_argument_group("limits of the witness calculator")
     group.add_argument("--limit-s", type=float, default=LIMIT_S, metavar="S", help="seconds (%(default)g)")

@@ -21,6 +21,7 @@ from prover.r1cs import validate_witness
 if TYPE_CHECKING:
     from kernels.curves import Curve
     from kernels.encoding import Limbs
+    from prover.groth16.keys import KeyMetadata
 
 MOST_MODULE_BYTES: Final = 1 << 29
 
@@ -88,6 +89,20 @@ class WitnessCalculator:
             return cls(module, limits, next((name for name in symbols if name.is_file()), None))
         except BadInput as error:
             raise BadInput(f"{path}: {error}") from None
+
+    def check_key(self, key: KeyMetadata) -> None:
+        """Return if a key's field and number of variables are those of the circuit.
+
+        Raises
+        ------
+        BadInput
+            If they are not: key and calculator are of different circuits.
+        """
+        if (key.curve, key.variables) != (self.curve.name, self.variables):
+            raise BadInput(
+                f"the calculator gives witnesses of {self.variables} elements over {self.curve.name}, the key is for "
+                f"{key.variables} over {key.curve}: they are of different circuits"
+            )
 
     def witness(self, inputs: Inputs) -> Limbs:
         """Compute one witness.

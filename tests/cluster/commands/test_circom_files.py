@@ -95,7 +95,7 @@ def test_what_is_wrong_is_said(folder, run):
     for arguments, why in (
         (("wtns", "calculate", "circuit.wasm", "missing.json"), "hold 2 of 3 values"),
         (("groth16", "fullprove", "extra.json"), "no input signal 'z'"),
-        (("wtns", "calculate", "circuit.wasm", "batch.json"), "holds the inputs of 2 witnesses"),
+        (("wtns", "calculate", "circuit.wasm", "batch.json"), "holds inputs of 2 witnesses"),
         (("wtns", "calculate", "circuit.r1cs"), "circuit.r1cs: the file is no WebAssembly module"),
         (("wtns", "calculate", "none.wasm"), "none.wasm cannot be read"),
         (("wtns", "calculate", "--limit-s", "0"), "limit of time must be above 0"),
