@@ -1,5 +1,12 @@
-import pytest
+import json
+import math
 
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kernels.curves import CURVES
 from prover.errors import BadInput
 from prover.formats.input_json import read_inputs, signal_values
 
@@ -51,3 +58,38 @@ def test_no_value_is_in_a_message():
             signal_values({"a": value}, 7)
         for shown in ("secret", "1.25", "x9y9z9", "12345z", "ffff"):
             assert shown not in str(caught.value)
+
+
+def written(value, form):
+    """A number as JSON may hold it."""
+    sign, size = "-" * (value < 0), abs(value)
+    return {"int": value, "decimal": str(value), "hex": f"{sign}{size:#x}", "octal": f"{sign}{size:#o}"}[form]
+
+
+@given(
+    shape=st.lists(st.integers(1, 3), min_size=0, max_size=4),
+    form=st.sampled_from(["int", "decimal", "hex", "octal"]),
+    values=st.lists(st.integers(-(1 << 300), 1 << 300), min_size=81, max_size=81),
+    modulus=st.sampled_from([curve.fr.modulus for curve in CURVES]),
+)
+def test_nested_lists_are_their_elements_in_order_modulo_r(shape, form, values, modulus):
+    count = math.prod(shape)
+    array = np.array([written(value, form) for value in values[:count]], dtype=object).reshape(shape)
+    found = signal_values(json.loads(json.dumps({"a": array.tolist()})), modulus)
+    assert found == {"a": [value % modulus for value in values[:count]]}
+
+
+LEAVES = st.none() | st.booleans() | st.floats() | st.text() | st.integers()
+
+
+def containers(inner):
+    return st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+
+
+@given(st.recursive(LEAVES, containers, max_leaves=12))
+def test_any_json_gives_values_below_r_or_is_refused(document):
+    try:
+        found = signal_values(document, 101)
+    except BadInput:
+        return
+    assert all(0 <= value < 101 for values in found.values() for value in values)
