@@ -3,7 +3,8 @@
 Checked: sizes and matrices are equal; beta, delta and the b queries are the same in both groups; and the b queries are
 the v_i(tau) of the system for the tau that the h_query was made with. The last holds because the h_query, the Lagrange
 polynomials of the 2n-th roots of unity at the odd ones, takes values of p on the odd coset to c p(tau), with
-c = (1 - tau^n) / (2 delta) the same for every polynomial p of degree below n.
+c = (1 - tau^n) / (2 delta) the same for every polynomial p of degree below n. Only those below n - 1 are used: a
+ceremony as small as the circuit has no power of tau for the last coefficient of p(X) (1 - X^n), and keys then lack it.
 
 Not checked: that the a, l and ic queries, whose partners in the other group are not part of a key, and tau itself are
 as they should be. That takes the files of the ceremony.
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import kernels
-from kernels.encoding import limbs_from_ints, points_from_ints
+from kernels.encoding import ints_from_limbs, limbs_from_ints, montgomery_from_ints, points_from_ints
 from prover.errors import BadInput
 from prover.groth16.verify import negated
 
@@ -76,7 +77,8 @@ class _Pairings:
 
     def check(self) -> None:
         """Raise BadInput naming what differs."""
-        pk, weights = self._pk, _random_scalars(self._pk)
+        pk = self._pk
+        weights, on_coset = self._combination()
         b_g1, b_g2 = self._sum("g1", pk.b_g1_query, weights), self._sum("g2", pk.b_g2_query, weights)
         for name, left, right in (
             ("beta", pk.beta_g1, pk.beta_g2),
@@ -87,17 +89,30 @@ class _Pairings:
                 raise BadInput(f"{name} of the key differ between the two groups")
         ones = np.broadcast_to(limbs_from_ints([1], 4), (pk.domain_size, 4))
         unit = self._sum("g1", pk.h_query, np.ascontiguousarray(ones))
-        of_b = self._sum("g1", pk.h_query, self._on_coset(weights))
+        of_b = self._sum("g1", pk.h_query, on_coset)
         if not self._equal((of_b, self._g2), (unit, b_g2)):
             raise BadInput("the b queries of the key are not those of the circuit's matrix B")
 
-    def _on_coset(self, weights: Limbs) -> Limbs:
-        """Values on the odd coset of the combination of the v_i."""
+    def _combination(self) -> tuple[Limbs, Limbs]:
+        """Random weights whose combination of the v_i has degree below n - 1, and its values on the odd coset."""
         pk, backend, n = self._pk, self._backend, self._pk.domain_size
-        values = np.zeros((n, 4), np.uint64)
-        values[: pk.r1cs.constraints] = backend.sparse_product(pk.curve, pk.r1cs.b, weights, self._threads)
+        r = pk.curve.fr.modulus
+        weights = [_random_scalars(pk) for _ in range(2)]
+        values = np.zeros((2, n, 4), np.uint64)
+        for row, some in zip(values, weights, strict=True):
+            row[: pk.r1cs.constraints] = backend.sparse_product(pk.curve, pk.r1cs.b, some, self._threads)
         coefficients = backend.ntt(pk.curve, values, inverse=True, threads=self._threads)
-        return backend.ntt(pk.curve, coefficients, coset=pk.curve.root_of_unity(n.bit_length()), threads=self._threads)
+        top = ints_from_limbs(coefficients[:, -1])
+        factors = montgomery_from_ints(pk.curve.fr, [top[1], r - top[0]] if any(top) else [1, 0])
+
+        def combined(one: Limbs, other: Limbs) -> Limbs:
+            first, second = (backend.multiply(pk.curve, part, f) for part, f in zip((one, other), factors, strict=True))
+            return backend.add(pk.curve, first, second)
+
+        on_coset = backend.ntt(
+            pk.curve, combined(*coefficients), coset=pk.curve.root_of_unity(n.bit_length()), threads=self._threads
+        )
+        return combined(*weights), on_coset
 
     def _sum(self, group: Group, points: Limbs, scalars: Limbs) -> Limbs:
         bases = self._backend.load_bases(self._pk.curve, group, np.require(points, requirements=("C", "A")))
