@@ -73,6 +73,8 @@ class _ArkworksCodec(PointCodec):
             if any(values) or larger:
                 raise BadInput(f"{what} is marked as infinity and has coordinates")
             return None
+        if not self._compressed and not any(values):  # which the arrays here keep for infinity
+            raise BadInput(f"{what} is off the curve: (0, 0), not marked as infinity")
         degree = 1 if group == "g1" else 2
         x = values[:degree]
         if not self._compressed:

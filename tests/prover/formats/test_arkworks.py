@@ -156,6 +156,15 @@ def test_flags_must_be_those_of_the_form(name):
 
 
 @pytest.mark.parametrize("name", CURVES)
+def test_infinity_must_be_marked(name):
+    it = proven(name, 1)
+    encoded = arkworks.encode_proof(it.proof, compressed=False)
+    width = 16 * it.curve.fp.limbs
+    with pytest.raises(BadInput, match=r"element a of the proof is off the curve: \(0, 0\)"):
+        arkworks.decode_proof(it.curve, bytes(width) + encoded[width:], compressed=False)
+
+
+@pytest.mark.parametrize("name", CURVES)
 def test_points_outside_the_subgroup_are_refused(name):
     curve = get_curve(name)
     x = next(x for x in range(1, 100) if y_coordinate(curve, "g2", (x, 0)) is not None)
