@@ -115,6 +115,7 @@ def build_parser() -> argparse.ArgumentParser:
     _command(commands, "down", "stop the service on this machine", (*_CLIENT_SETTINGS, "drain_timeout_s"))
     _command(commands, "status", "show the service, its workers and its figures", _CLIENT_SETTINGS)
     _add_submit(commands)
+    _add_keys(commands)
     _add_doctor(commands)
     add_file_commands(commands, _command, _Parser)
     return parser
@@ -183,6 +184,28 @@ def _add_submit(commands: Any) -> None:  # noqa: ANN401 - see _command
         default=PROOF_FORMATS[0],
         help="of what is written: bytes, or JSON as snarkjs has it (%(default)s)",
     )
+
+
+def _add_keys(commands: Any) -> None:  # noqa: ANN401 - see _command
+    purpose = "the proving keys of the running service"
+    group = commands.add_parser("keys", help=purpose, description=f"{purpose}.", allow_abbrev=False)
+    actions = group.add_subparsers(dest="word", metavar="ACTION", required=True, parser_class=_Parser)
+    for name, meaning in (
+        ("add", "add a key: a .zkey, or a key's folder"),
+        ("ls", "list the keys"),
+        ("warm", "have a key at hand in every worker"),
+        ("pin", "keep it at hand, however many others are used"),
+        ("unpin", "keep it no longer"),
+        ("rm", "delete a key"),
+    ):
+        parser = _command(actions, name, meaning, _CLIENT_SETTINGS)
+        parser.set_defaults(command="keys", action=name)
+        if name == "add":
+            parser.add_argument("path", metavar="PATH")
+            parser.add_argument("--name", default="", help="a name for it, besides its id")
+            parser.add_argument("--r1cs", metavar="FILE", help="of a .zkey: check every witness against it")
+        elif name != "ls":
+            parser.add_argument("key", metavar="KEY", help="its id, the first 8 characters or more, or a name")
 
 
 def _add_doctor(commands: Any) -> None:  # noqa: ANN401 - see _command

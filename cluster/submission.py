@@ -81,7 +81,7 @@ def read_submission(options: argparse.Namespace, console: Console, client: Clien
             witnesses = read_witnesses(options.witnesses, circuit.curve.name, circuit.r1cs.variables)
         key = client.circuit(options.circuit, options.curve, **parameters)
         return Submission(key, options.circuit, parameters, witnesses, circuit.public_inputs(witnesses))
-    key = client.add_key(options.key) if Path(options.key).exists() else client.key(options.key)
+    key = client.add_key(options.key) if Path(options.key).exists() else client.key(client.find_key_id(options.key))
     metadata = key.metadata
     name = metadata.circuit or f"key {key.key_id[:12]}"
     items: Limbs | list[Limbs | BadInput]

@@ -82,6 +82,11 @@ def prepare(pk: ProvingKey, backend: Backend, table_bytes: int | None = None) ->
     return _prepared.get((pk.key_id, backend.name), lambda: _prepare(pk, backend, room))
 
 
+def pin_prepared(key_id: str, backend: Backend, *, pinned: bool) -> None:
+    """Keep what was, or will be, prepared of a key, however many others are used; or no longer."""
+    _prepared.pin((key_id, backend.name), pinned=pinned)
+
+
 TABLE_BYTES = 256 << 20
 """Memory for multiples of one key's points. A RingCT key of depth 3 uses 37 MiB of it; see the backend's load_bases."""
 
