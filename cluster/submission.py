@@ -52,7 +52,10 @@ def check_sources(options: argparse.Namespace) -> None:
         Saying which flags there are.
     """
     if (options.circuit is None) == (options.key is None):
-        raise BadInput("say either --circuit NAME for a built-in circuit, or --key ID or FILE for a key of your own")
+        raise BadInput(
+            "say either --circuit NAME for a built-in circuit, or --key ID or FILE for a key of your own; "
+            "see fastpath-prover submit --help"
+        )
     sources = [options.batch, options.witnesses, options.input_json]
     if sum(source is not None for source in sources) != 1:
         raise BadInput("say either --batch N for random witnesses, --witnesses FILE, or --input-json FILE --wasm FILE")

@@ -115,7 +115,7 @@ def test_files_that_are_no_keys_are_refused(client, vectors, tmp_path):
     (tmp_path / "off.zkey").write_bytes(content)
     with pytest.raises(BadInput, match="off the curve"):
         client.add_key(tmp_path / "off.zkey")
-    with pytest.raises(BadInput, match="no .zkey file"):
+    with pytest.raises(BadInput, match=r"no \.zkey file"):
         client.add_key(vectors / "witness.wtns")
     with pytest.raises(KeyNotFound, match="neither"):
         client.add_key(tmp_path / "none.zkey")
