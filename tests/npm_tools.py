@@ -21,27 +21,39 @@ _BUILD = Path(__file__).parents[1] / "build"
 _INSTALL_LIMIT_S = 400
 
 
-@functools.cache
 def npm_folder():
     """The ``node_modules`` that holds the packages."""
-    for program in ("node", "npm"):
-        if shutil.which(program) is None:
-            missing(f"{program} is not installed")
+    folder, why_not = _installed()
+    if why_not:
+        missing(why_not)
+    return folder
+
+
+@functools.cache
+def _installed():
+    """The folder, and why it does not hold the packages: found out once, for a registry out of reach takes its time."""
     manifest = json.dumps({"private": True, "dependencies": PACKAGES}, sort_keys=True)
     folder = _BUILD / f"npm-{hashlib.sha256(manifest.encode()).hexdigest()[:12]}"
+    for program in ("node", "npm"):
+        if shutil.which(program) is None:
+            return folder, f"{program} is not installed"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # another run of the tests may be installing
         if not (folder / "complete").exists():
             (folder / "package.json").write_text(manifest)
             command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--no-package-lock"]
-            done = subprocess.run(
-                command, cwd=folder, capture_output=True, text=True, timeout=_INSTALL_LIMIT_S, check=False
-            )
+            command += ["--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000"]
+            try:
+                done = subprocess.run(
+                    command, cwd=folder, capture_output=True, text=True, timeout=_INSTALL_LIMIT_S, check=False
+                )
+            except subprocess.TimeoutExpired:
+                return folder, f"npm did not install {', '.join(PACKAGES)} within {_INSTALL_LIMIT_S} s"
             if done.returncode:
-                missing(f"npm could not install {', '.join(PACKAGES)}: {done.stderr.strip()[-300:]}")
+                return folder, f"npm could not install {', '.join(PACKAGES)}: {done.stderr.strip()[-300:]}"
             (folder / "complete").touch()
-    return folder / "node_modules"
+    return folder / "node_modules", ""
 
 
 def missing(reason):
