@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from cluster.rendering import Console, counted, duration
-from kernels.cpu.compilation import Compiled, kernel_cache_folder, observe_compilation
 
 if TYPE_CHECKING:
     from tqdm import tqdm
+
+    from kernels.cpu.compilation import Compiled
 
 _COUNTED: Final = "{desc}: {n_fmt}/{total_fmt} |{bar:30}| {elapsed}<{remaining}, {rate_fmt}"
 _STEPS: Final = "{desc}: {percentage:3.0f} % |{bar:30}| {elapsed}<{remaining}"
@@ -29,6 +30,8 @@ class KernelBar:
         self._bar: tqdm[None] | None = None
         self._started = time.perf_counter()
         self._compiled = 0
+        from kernels.cpu.compilation import kernel_cache_folder  # noqa: PLC0415 - steps alone need no kernels
+
         if not any(kernel_cache_folder().glob("*.kernel")):
             self._open()
 
@@ -68,6 +71,8 @@ class KernelBar:
 @contextmanager
 def compilation_shown(console: Console) -> Iterator[None]:
     """Show the kernels that this process compiles inside the ``with`` block."""
+    from kernels.cpu.compilation import observe_compilation  # noqa: PLC0415 - steps alone need no kernels
+
     bar = KernelBar(console)
 
     def ready(event: Compiled) -> None:

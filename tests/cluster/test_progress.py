@@ -5,7 +5,6 @@ import time
 
 import pytest
 
-from cluster import progress
 from cluster.progress import compilation_shown, kernels_shown, proofs_bar, steps_shown
 from cluster.rendering import Console
 from kernels.cpu import compilation
@@ -19,7 +18,7 @@ class Terminal(io.StringIO):
 
 @pytest.fixture(params=["warm", "cold"])
 def cache(request, tmp_path, monkeypatch):
-    monkeypatch.setattr(progress, "kernel_cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(compilation, "kernel_cache_folder", lambda: tmp_path)
     monkeypatch.setenv("NO_COLOR", "1")
     if request.param == "warm":
         (tmp_path / "x.kernel").touch()

@@ -3,6 +3,8 @@
 import json
 import shutil
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -120,3 +122,13 @@ def test_a_calculator_of_another_curve_is_refused(folder, theirs, run):
 
 def test_the_grammar_has_the_limits_of_the_library():
     assert CalculatorLimits(time_s=LIMIT_S, memory_bytes=LIMIT_MIB << 20) == CalculatorLimits()
+
+
+def test_calculating_waits_for_neither_ray_nor_numba(folder):
+    program = (
+        "import sys\n"
+        "from cluster.cli import main\n"
+        "assert main(['wtns', 'calculate']) == 0\n"
+        "sys.exit(bool({'ray', 'numba'} & set(sys.modules)))\n"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False, cwd=folder).returncode == 0
