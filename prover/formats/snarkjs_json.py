@@ -164,16 +164,27 @@ def read_json(path: Path | str) -> Any:  # noqa: ANN401 - JSON from outside
             content = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror}") from None
+    return parse_json(content, str(path))
+
+
+def parse_json(content: bytes, source: str) -> Any:  # noqa: ANN401 - JSON from outside
+    """Read JSON from bytes; see :func:`read_json`.
+
+    Parameters
+    ----------
+    source
+        The file, for messages.
+    """
     if len(content) > MOST_BYTES:
-        raise BadInput(f"{path} is larger than {MOST_BYTES >> 20} MiB")
+        raise BadInput(f"{source} is larger than {MOST_BYTES >> 20} MiB")
     if _depth(content) > MOST_DEPTH:
-        raise BadInput(f"{path} is no JSON that can be read: it is nested deeper than {MOST_DEPTH} levels")
+        raise BadInput(f"{source} is no JSON that can be read: it is nested deeper than {MOST_DEPTH} levels")
     try:
         return json.loads(content)
     except json.JSONDecodeError as error:
-        raise BadInput(f"{path} is no JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
+        raise BadInput(f"{source} is no JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
     except ValueError as error:  # not UTF-8, numbers of thousands of digits
-        raise BadInput(f"{path} is no JSON that can be read ({type(error).__name__})") from None
+        raise BadInput(f"{source} is no JSON that can be read ({type(error).__name__})") from None
 
 
 def _depth(content: bytes) -> int:
@@ -271,6 +282,7 @@ def point_to_json(curve: Curve, group: Group, point: Limbs) -> list[Any]:
 
 __all__ = [
     "CURVE_NAMES",
+    "parse_json",
     "point_to_json",
     "proof_from_json",
     "proof_to_json",
