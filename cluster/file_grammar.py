@@ -34,8 +34,8 @@ COMMANDS: Final[dict[tuple[str, ...], tuple[str, tuple[Argument, ...]]]] = {
     ),
     ("groth16", "verify"): ("check a proof", (_VK, _PUBLIC, _PROOF)),
     ("groth16", "setup"): (
-        "make a key without a ceremony, for development only",
-        (_R1CS, ("key", "circuit_0000.zkey", "where to write the key")),
+        "make a key without a ceremony, for development only; or, from powers of tau, the first key of one",
+        (_R1CS,),
     ),
     ("groth16", "exportsoliditycalldata"): ("print the arguments of a verifier contract", (_PUBLIC, _PROOF)),
     ("wtns", "calculate"): ("compute a witness from inputs", (_WASM, _INPUT, _WITNESS)),
@@ -81,6 +81,13 @@ def add_file_commands(commands: Any, add_command: AddCommand, parser_class: type
                 name, metavar=name.upper(), nargs="?", default=default, help=f"{meaning} (default: {default})"
             )
         parser.set_defaults(command=path[0], action=path)
+        if path == ("groth16", "setup"):
+            parser.add_argument(
+                "files",
+                metavar="[PTAU] KEY",
+                nargs="*",
+                help="powers of tau (.ptau, prepared for phase 2), if any; where to write the key",
+            )
         if path in {("groth16", "prove"), ("groth16", "fullprove")}:
             parser.add_argument("-v", "--verbose", action="store_true", help="say what each phase took")
         if path in {("wtns", "calculate"), ("groth16", "fullprove")}:

@@ -30,6 +30,7 @@ from prover.groth16.phases import Phase
 from prover.groth16.prepare import prepare
 from prover.groth16.prove import prove
 from prover.groth16.verify import verify
+from prover.r1cs import R1CS
 from prover.trusted_keys import validate_once
 
 
@@ -141,14 +142,22 @@ def _setup(options: argparse.Namespace, console: Console, settings: Settings) ->
 
     started = time.perf_counter()
     backend = get_backend(settings.backend)
+    powers, path = _setup_files(options.files)
     read = read_r1cs(options.r1cs, backend)
-    console.note("this key is for development only: whoever makes it could forge proofs; production needs a ceremony")
-    with steps_shown(console, "multiplying the generators") as show:
-        pk = setup(read.r1cs, read.header.curve, backend=backend, threads=settings.threads, on_progress=show)
-    write_zkey(options.key, pk, backend)
+    if powers is not None:
+        console.note("this key is the start of a ceremony; until somebody contributes it is for development only")
+        pk = _setup_from_powers(powers, path, read.r1cs, console, backend)
+    else:
+        console.note(
+            "this key is for development only: whoever makes it could forge proofs; production needs a ceremony"
+        )
+        with steps_shown(console, "multiplying the generators") as show:
+            pk = setup(read.r1cs, read.header.curve, backend=backend, threads=settings.threads, on_progress=show)
+        write_zkey(path, pk, backend)
     elapsed_s = time.perf_counter() - started
     document = {
-        "key": str(options.key),
+        "key": path,
+        "powers": powers,
         "curve": pk.curve.name,
         "constraints": pk.metadata.constraints,
         "variables": pk.metadata.variables,
@@ -159,7 +168,30 @@ def _setup(options: argparse.Namespace, console: Console, settings: Settings) ->
     constraints = counted(pk.metadata.constraints, "constraint")
     console.result(
         document,
-        f"Made a development key for {constraints} on {pk.curve.name} in {duration(elapsed_s)}: {options.key}, "
-        f"{count(Path(options.key).stat().st_size)} bytes.",
+        f"Made a development key for {constraints} on {pk.curve.name} in {duration(elapsed_s)}: {path}, "
+        f"{count(Path(path).stat().st_size)} bytes.",
     )
     return ExitCode.OK
+
+
+def _setup_files(files: list[str]) -> tuple[str | None, str]:
+    """The powers of tau, if any, and the key, by snarkjs' order and default."""
+    if len(files) > 2:
+        raise BadInput(f"groth16 setup takes CIRCUIT.r1cs [POWERS.ptau] KEY.zkey, not {' '.join(files[2:])!r} besides")
+    if len(files) == 2:
+        return files[0], files[1]
+    if files and files[0].endswith(".ptau"):
+        return files[0], "circuit_0000.zkey"
+    return None, files[0] if files else "circuit_0000.zkey"
+
+
+def _setup_from_powers(powers_path: str, path: str, r1cs: R1CS, console: Console, backend: Backend) -> ProvingKey:
+    from prover.formats.circuit_hash import circuit_hash  # noqa: PLC0415 - proving does not need them
+    from prover.formats.ptau import open_ptau  # noqa: PLC0415 - likewise
+    from prover.groth16.setup_from_powers import setup_from_powers  # noqa: PLC0415 - likewise
+
+    powers = open_ptau(powers_path)
+    with steps_shown(console, "combining the powers of tau") as show:
+        pk = setup_from_powers(r1cs, powers, backend, show)
+    write_zkey(path, pk, backend, circuit_hash(pk, powers, backend))
+    return pk

@@ -280,10 +280,17 @@ class _Matrices:
         return SparseMatrix(indptr, signals.astype(np.int32), coefficients)
 
 
-def write_zkey(path: Path | str, pk: ProvingKey, backend: Backend | None = None) -> None:
-    """Write a proving key for snarkjs and rapidsnark.
+def write_zkey(
+    path: Path | str, pk: ProvingKey, backend: Backend | None = None, circuit_hash: bytes = bytes(_CIRCUIT_HASH_BYTES)
+) -> None:
+    """Write a proving key for snarkjs and rapidsnark, with its sections in their order.
 
-    It claims no contributions: no ceremony made it that such a file could tell of. snarkjs' order of sections.
+    It claims no contributions: no ceremony made it that such a file could tell of.
+
+    Parameters
+    ----------
+    circuit_hash
+        Of a key that a ceremony may go on from: see :func:`prover.formats.circuit_hash.circuit_hash`.
 
     Raises
     ------
@@ -302,7 +309,8 @@ def write_zkey(path: Path | str, pk: ProvingKey, backend: Backend | None = None)
     )
     entries = _entries(pk, backend)
     queries = {number: getattr(pk, name) for number, name, _ in _QUERIES}
-    contributions = bytes(_CIRCUIT_HASH_BYTES) + bytes(4)
+    assert len(circuit_hash) == _CIRCUIT_HASH_BYTES, "BLAKE2b's length"
+    contributions = circuit_hash + bytes(4)
     sections: list[tuple[int, int, Content]] = [
         (1, 4, [GROTH16.to_bytes(4, "little")]),
         (2, len(header), [header]),

@@ -22,6 +22,7 @@ from kernels.backend import Backend
 from kernels.selection import get_backend
 from prover.errors import BadInput
 from prover.formats.container import read_container
+from prover.formats.ptau import parse_ptau
 from prover.formats.r1cs_file import parse_r1cs
 from prover.formats.snarkjs_json import (
     parse_json,
@@ -38,6 +39,7 @@ FILES = {
     "r1cs": "circuit.r1cs",
     "wtns": "witness.wtns",
     "zkey": "circuit.zkey",
+    "ptau": "powers.ptau",
     "proof": "proof.json",
     "public": "public.json",
     "vk": "verification_key.json",
@@ -126,7 +128,7 @@ def _make_ready(kind: str, backend: Backend) -> None:
 
 
 def _check_message(kind: str, content: bytes, message: str) -> None:
-    if kind in {"r1cs", "wtns", "zkey"} and "offset" not in message and "section" not in message:
+    if kind in {"r1cs", "wtns", "zkey", "ptau"} and "offset" not in message and "section" not in message:
         raise Difference(f"the message does not say where: {message}")
     values = np.frombuffer(content[76 : 76 + (len(content) - 76) // 32 * 32], "<u8").reshape(-1, 4)
     secrets = {str(value) for value in ints_from_limbs(values.astype(np.uint64))} if kind == "wtns" else set()
@@ -160,6 +162,15 @@ def _read_zkey(content: bytes, backend: Backend) -> None:
         _check_matrix(matrix, key.metadata.variables)
 
 
+def _read_ptau(content: bytes, _: Backend) -> None:
+    powers = parse_ptau(read_container(memoryview(content), "f", b"ptau", (1,)))
+    for log2_n in range(min(powers.power, 6) + 1):
+        for points in (powers.lagrange_g1, powers.lagrange_g2, powers.lagrange_alpha, powers.lagrange_beta):
+            _consistent(len(points(log2_n)) == 1 << log2_n, "a domain")
+    powers.powers(1 << min(powers.power, 6))
+    assert [powers.alpha_g1.shape, powers.beta_g1.shape, powers.beta_g2.shape]
+
+
 def _check_matrix(matrix: Any, variables: int) -> None:
     indptr, indices = matrix.indptr, matrix.indices
     in_order = (
@@ -181,6 +192,7 @@ _READERS: dict[str, Callable[[bytes, Backend], None]] = {
     "r1cs": _read_r1cs,
     "wtns": _read_wtns,
     "zkey": _read_zkey,
+    "ptau": _read_ptau,
     "proof": _json(proof_from_json),
     "public": _json(public_from_json),
     "vk": _json(verifying_key_from_json),

@@ -108,6 +108,19 @@ def test_a_development_key_goes_the_whole_way(run):
 
 
 @pytest.mark.usefixtures("folder")
+def test_a_key_from_powers_of_tau_begins_a_ceremony(run):
+    code, document, err = run("groth16", "setup", "circuit.r1cs", "powers.ptau", "first.zkey", "--json")
+    assert (code, document["powers"], document["key"]) == (ExitCode.OK, "powers.ptau", "first.zkey")
+    assert "until somebody contributes" in err
+    assert run("groth16", "setup", "circuit.r1cs", "powers.ptau")[0] == ExitCode.OK
+    assert Path("circuit_0000.zkey").read_bytes() == Path("first.zkey").read_bytes()
+    assert run("groth16", "prove", "first.zkey")[0] == ExitCode.OK
+    code, _, err = run("groth16", "setup", "circuit.r1cs", "powers.ptau", "first.zkey", "and", "more")
+    assert code == ExitCode.BAD_INPUT
+    assert "'and more'" in err
+
+
+@pytest.mark.usefixtures("folder")
 def test_a_key_is_compared_with_its_circuit(run, tmp_path):
     from prover.circuits import get_circuit
     from prover.formats import write_r1cs

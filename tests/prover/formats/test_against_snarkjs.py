@@ -30,7 +30,10 @@ from prover.formats import (
     write_wtns,
     write_zkey,
 )
+from prover.formats.circuit_hash import circuit_hash
+from prover.formats.ptau import open_ptau
 from prover.groth16.key_consistency import check_key_for
+from prover.groth16.setup_from_powers import setup_from_powers
 from prover.r1cs import R1CS
 from tests.npm_tools import compile_circom, snarkjs
 
@@ -154,6 +157,16 @@ def test_we_read_what_snarkjs_made(project, prime):
     groth16.validate_key(key)
     check_key_for(key, system.r1cs)
     system.r1cs.check(read_wtns(project.path("witness.wtns")).witness, get_backend())
+
+
+def test_we_begin_a_ceremony_as_snarkjs_does(project, ceremony):
+    powers, system = open_ptau(ceremony), read_r1cs(project.path("circuit.r1cs")).r1cs
+    key = setup_from_powers(system, powers)
+    write_zkey(project.path("first.zkey"), key, circuit_hash=circuit_hash(key, powers))
+    theirs = project.path("0.zkey") if project.public == 1 else project.zkey
+    assert project.path("first.zkey").read_bytes() == theirs.read_bytes()
+    if project.public == 1:
+        snarkjs("zkey", "verify", "circuit.r1cs", ceremony, "first.zkey", cwd=project.folder)
 
 
 def test_snarkjs_verifies_our_proofs(project):

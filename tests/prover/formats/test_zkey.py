@@ -169,3 +169,33 @@ def test_a_key_without_contributions_is_for_development(vectors):
     content = (vectors / "circuit.zkey").read_bytes()
     key = altered(content, place(content, 10) + 64, bytes(4)).proving_key()
     assert key.metadata.development
+
+
+def test_opening_a_key_of_a_gigabyte_takes_milliseconds(vectors, curve, tmp_path):
+    """Its points are all infinity: the file is full of holes and takes no room."""
+    import time
+    import tracemalloc
+
+    content = (vectors / "circuit.zkey").read_bytes()
+    header, log2_n, g1 = place(content, 2), 21, 16 * curve.fp.limbs
+    sizes_at = header + 8 + 8 * curve.fp.limbs + 32
+    n = 1 << log2_n
+    small = content[header:sizes_at] + struct.pack("<III", n, 3, n)
+    start = bytes(small) + content[sizes_at + 12 : sizes_at + 12 + 3 * g1 + 6 * g1]
+    lengths = {3: 4 * g1, 5: n * g1, 6: n * g1, 7: 2 * n * g1, 8: (n - 4) * g1, 9: n * g1, 4: 4}
+    with (tmp_path / "large.zkey").open("wb") as file:
+        file.write(struct.pack("<4sII", b"zkey", 1, 2 + len(lengths)) + struct.pack("<IQI", 1, 4, 1))
+        file.write(struct.pack("<IQ", 2, len(start)) + start)
+        for kind, length in lengths.items():
+            file.write(struct.pack("<IQ", kind, length))
+            file.seek(length, 1)
+        file.truncate()
+    assert (tmp_path / "large.zkey").stat().st_size > 800_000_000
+    tracemalloc.start()
+    started = time.process_time()
+    opened = open_zkey(tmp_path / "large.zkey")
+    elapsed_s, (_, peak) = time.process_time() - started, tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (opened.variables, opened.domain_size, len(opened.points["b_g2_query"])) == (n, n, n)
+    assert elapsed_s < 0.05
+    assert peak < 1 << 20

@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 HERE = Path(__file__).parent
-KEPT = ("circuit.r1cs", "circuit.wasm", "witness.wtns", "circuit.zkey", "proof.json", "public.json")
+KEPT = ("circuit.r1cs", "powers.ptau", "circuit.wasm", "witness.wtns", "circuit.zkey", "proof.json", "public.json")
 INPUTS = {"x": 3, "y": 5, "unused": 1}
 
 
@@ -33,8 +33,8 @@ def main() -> None:
             (folder / "circuit_js" / "circuit.wasm").rename(folder / "circuit.wasm")
             run("snarkjs", "powersoftau", "new", curve, "4", "0.ptau")
             run("snarkjs", "powersoftau", "contribute", "0.ptau", "1.ptau", "-e=vectors")
-            run("snarkjs", "powersoftau", "prepare", "phase2", "1.ptau", "2.ptau")
-            run("snarkjs", "groth16", "setup", "circuit.r1cs", "2.ptau", "0.zkey")
+            run("snarkjs", "powersoftau", "prepare", "phase2", "1.ptau", "powers.ptau")
+            run("snarkjs", "groth16", "setup", "circuit.r1cs", "powers.ptau", "0.zkey")
             run("snarkjs", "zkey", "contribute", "0.zkey", "circuit.zkey", "-e=vectors")
             run("snarkjs", "zkey", "export", "verificationkey", "circuit.zkey", "verification_key.json")
             run("snarkjs", "wtns", "calculate", "circuit.wasm", "input.json", "witness.wtns")
