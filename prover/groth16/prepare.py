@@ -84,7 +84,8 @@ def prepare(pk: ProvingKey, backend: Backend, table_bytes: int | None = None) ->
 
 def pin_prepared(key_id: str, backend: Backend, *, pinned: bool) -> None:
     """Keep what was, or will be, prepared of a key, however many others are used; or no longer."""
-    _prepared.pin((key_id, backend.name), pinned=pinned)
+    for kept in (_prepared, _prepared_rows):
+        kept.pin((key_id, backend.name), pinned=pinned)
 
 
 TABLE_BYTES = 256 << 20
