@@ -20,6 +20,7 @@ test: $(READY) ## run the tests
 
 fuzz: $(READY) ## hold every fast path against simple ones on random and hostile input, for SECONDS=60
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(if $(CASE),--case $(CASE))
+	$(if $(CASE),,$(BIN)/python -m tests.fuzz.guided --seconds $(SECONDS))
 
 lint: $(READY) ## check style and types
 	$(BIN)/ruff check

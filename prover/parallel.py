@@ -26,7 +26,7 @@ from prover.errors import BadInput, DeviceFault, InvalidProof, ProverError
 from prover.groth16.keys import ProvingKey
 from prover.groth16.phases import OnPhase, Phase, ShouldStop
 from prover.groth16.proof import Proof
-from prover.groth16.prove import ATTEMPTS, device_fault, prove_unverified
+from prover.groth16.prove import ATTEMPTS, blames_backend, prove_unverified, unproven
 from prover.groth16.prove_on_device import prove_on_device
 from prover.groth16.prove_rows import MOST_CONSTRAINTS, MOST_ROWS, prove_rows
 from prover.groth16.verify_batch import verify_batch
@@ -196,7 +196,7 @@ class ParallelProver:
             results.update(zip(pending, made or self._run(prove_item, pending, [1] * len(pending)), strict=True))
             pending = self._invalid([(i, results[i]) for i in pending], backend)
         for index in pending:
-            results[index] = replace(results[index], proof=None, public_inputs=None, error=device_fault(backend))
+            results[index] = replace(results[index], proof=None, public_inputs=None, error=unproven(self.key, backend))
         return BatchResult(tuple(results[i] for i in range(len(witnesses))), time.perf_counter() - started)
 
     def _run_together(
@@ -385,7 +385,7 @@ def _invalid(pk: ProvingKey, backend: Backend, results: Sequence[tuple[int, Proo
         verify_batch(pk.verifying_key, proofs, public_inputs, trusted_backend(backend))
     except InvalidProof as invalid:
         _log.warning("backend %s made proofs that do not verify: items %s", backend.name, invalid.indices)
-        if isinstance(backend, DeviceBackend):
+        if isinstance(backend, DeviceBackend) and blames_backend(pk):
             backend.quarantine("it made proofs that do not verify", len(invalid.indices))
         return [indices[position] for position in invalid.indices]
     return []
