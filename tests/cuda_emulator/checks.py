@@ -266,16 +266,17 @@ def access_memory(launch_address, thread_address, address, packed, site):
 
 
 @njit(error_model="numpy")
-def access_range(launch, thread, offset, size, access):
+def access_range(launch, thread, offset, size, access, any_state):
     """Check and note an access of a copy or fill to a range of device memory.
 
-    ``launch`` and ``thread`` are records in which the operation alone matters.
+    ``launch`` and ``thread`` are records in which the operation alone matters. With ``any_state`` it may read what
+    nobody wrote.
     """
     launch_pointer, thread_pointer = pointer_to(launch.ctypes.data, word), pointer_to(thread.ctypes.data, word)
     states = pointer_to(launch[_STATES], uint8)
     kind = access | _GLOBAL << 2
     base = launch[_ARENA_BASE]
-    if not check_states(launch_pointer, thread_pointer, states, offset, size, kind, 0, base + offset):
+    if not any_state and not check_states(launch_pointer, thread_pointer, states, offset, size, kind, 0, base + offset):
         return
     shift = launch[_GRANULE_SHIFT]
     for granule in range(offset >> shift, (offset + size - 1 >> shift) + 1):

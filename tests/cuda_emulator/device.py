@@ -9,7 +9,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -29,7 +29,7 @@ from tests.cuda_emulator.faults import Corruption, Faults
 from tests.cuda_emulator.host_memory import PinnedMemory
 from tests.cuda_emulator.image import Image, LoadedKernel, LoadedModule
 from tests.cuda_emulator.launcher import Launcher
-from tests.cuda_emulator.layout import Access, State
+from tests.cuda_emulator.layout import Access, Finding, State
 from tests.cuda_emulator.ptx import UnsupportedPtxError, Variable
 from tests.cuda_emulator.queues import EmulatedStream, Queues
 from tests.cuda_emulator.reports import DefectError, Report
@@ -41,6 +41,18 @@ DEFAULT_LIMITS = DeviceLimits(shared_bytes_per_block=227 * 1024, multiprocessors
 _SHOWN_REPORTS = 10
 
 
+class Span(NamedTuple):
+    """A range of the arena; what queued work holds, for it keeps no memory alive."""
+
+    offset: int
+    size_bytes: int
+
+    @property
+    def slice(self) -> slice:
+        """For indexing."""
+        return slice(self.offset, self.offset + self.size_bytes)
+
+
 @dataclass(frozen=True, eq=False)
 class EmulatedMemory:
     """A range of device memory; :class:`kernels.cuda.device.Memory`."""
@@ -50,6 +62,11 @@ class EmulatedMemory:
     offset: int
     size_bytes: int
     root: EmulatedMemory | None = None
+
+    @property
+    def span(self) -> Span:
+        """Where it is."""
+        return Span(self.offset, self.size_bytes)
 
     def view(self, offset_bytes: int, size_bytes: int) -> EmulatedMemory:
         """A part of the range."""
@@ -234,12 +251,12 @@ class EmulatedDevice:
         self.called()
         _same_size(target.size_bytes, source.nbytes)
         operation = self._operation(stream, f"upload of {source.nbytes} bytes", target)
-        read = self._pinned.begin(source, operation, writes=False)
+        read, span = self._pinned.begin(source, operation, writes=False), target.span
 
         def run() -> None:
             content = read()
-            if content is not None and self._touch(target, Access.STORE, operation):
-                self._bytes(target)[:] = np.frombuffer(content, np.uint8)
+            if content is not None and self._touch(span, Access.STORE, operation):
+                self._arena.bytes[span.slice] = np.frombuffer(content, np.uint8)
 
         self._enqueue(stream, operation, run)
 
@@ -248,12 +265,12 @@ class EmulatedDevice:
         self.called()
         _same_size(source.size_bytes, target.nbytes)
         operation = self._operation(stream, f"download of {target.nbytes} bytes", source)
-        address = target.ctypes.data
+        address, span = target.ctypes.data, source.span
         begin = self._pinned.begin(target, operation, writes=True)
 
         def run() -> None:
-            if begin() is not None and self._touch(source, Access.LOAD, operation):
-                self._pinned.store(address, self._bytes(source).tobytes())
+            if begin() is not None and self._touch(span, Access.LOAD, operation):
+                self._pinned.store(address, self._arena.bytes[span.slice].tobytes())
 
         self._enqueue(stream, operation, run)
 
@@ -264,16 +281,13 @@ class EmulatedDevice:
         if target.offset < source.offset + source.size_bytes and source.offset < target.offset + target.size_bytes:
             self.defect("copy() between ranges that overlap")
         operation = self._operation(stream, f"copy of {source.size_bytes} bytes", target, source)
+        to, origin = target.span, source.span
 
         def run() -> None:
-            states = self._arena.states
-            initialised = (states[source.offset : source.offset + source.size_bytes] & State.INITIALISED) != 0
-            readable = initialised.all() or not self.checked
-            if (not readable or self._touch(source, Access.LOAD, operation)) and self._touch(
-                target, Access.STORE, operation
-            ):
-                self._bytes(target)[:] = self._bytes(source)
-                states[target.offset : target.offset + target.size_bytes][~initialised] = State.ALLOCATED
+            self._touch(origin, Access.LOAD, operation, any_state=True)
+            if self._touch(to, Access.STORE, operation):
+                self._arena.bytes[to.slice] = self._arena.bytes[origin.slice]
+                self._arena.states[to.slice] = self._arena.states[origin.slice]
 
         self._enqueue(stream, operation, run)
 
@@ -283,10 +297,11 @@ class EmulatedDevice:
         if not 0 <= byte <= 255:
             self.defect(f"fill() with {byte}")
         operation = self._operation(stream, f"fill of {memory.size_bytes} bytes", memory)
+        span = memory.span
 
         def run() -> None:
-            if self._touch(memory, Access.STORE, operation):
-                self._bytes(memory)[:] = byte
+            if self._touch(span, Access.STORE, operation):
+                self._arena.bytes[span.slice] = byte
 
         self._enqueue(stream, operation, run)
 
@@ -343,10 +358,7 @@ class EmulatedDevice:
         self.launches[kernel.name] += 1
         number = self.launches[kernel.name]
         seed = self._seed if self._seed < 2 else self._random.randrange(2, 1 << 31)
-        spans = [
-            (argument.offset, argument.size_bytes) if isinstance(argument, EmulatedMemory) else None
-            for argument in arguments
-        ]
+        spans = [argument.span if isinstance(argument, EmulatedMemory) else None for argument in arguments]
 
         def run() -> None:
             self.reports += self._launcher.run(kernel, grid, block, parameters, shared_bytes, operation, seed)
@@ -417,13 +429,11 @@ class EmulatedDevice:
 
         self.queues.add(stream, run)
 
-    def _bytes(self, memory: EmulatedMemory) -> np.ndarray:
-        return self._arena.bytes[memory.offset : memory.offset + memory.size_bytes]
-
-    def _touch(self, memory: EmulatedMemory, access: Access, operation: int) -> bool:
-        found = self._launcher.touch(memory.offset, memory.size_bytes, access, operation)
+    def _touch(self, span: Span, access: Access, operation: int, *, any_state: bool = False) -> bool:
+        """Check and note an access of a copy or fill; whether it may go on."""
+        found = self._launcher.touch(*span, access, operation, any_state=any_state)
         self.reports += found
-        return not found or access is Access.LOAD
+        return all(report.finding not in {Finding.FREED, Finding.OUT_OF_BOUNDS} for report in found)
 
     def _place_variable(self, variable: Variable, offset: int) -> None:
         content = variable.initial
@@ -437,10 +447,10 @@ class EmulatedDevice:
         if content is not None:
             self._arena.bytes[span] = np.frombuffer(content, np.uint8)
 
-    def _corrupt(self, corruption: Corruption, span: tuple[int, int] | None) -> None:
+    def _corrupt(self, corruption: Corruption, span: Span | None) -> None:
         assert span is not None, "a corruption names an argument that is memory"
-        assert corruption.byte < span[1], "a corruption names a byte inside the memory"
-        self._arena.bytes[span[0] + corruption.byte] ^= corruption.mask
+        assert corruption.byte < span.size_bytes, "a corruption names a byte inside the memory"
+        self._arena.bytes[span.offset + corruption.byte] ^= corruption.mask
 
 
 def _same_size(first: int, second: int) -> None:

@@ -79,8 +79,11 @@ def _address(code: Emitter, i: Instruction, operand: str) -> str:
     base, offset = _location(code, i, operand)
     if not code.is_register(base):
         return code.address_of(f"{base}+{offset}")
-    value = code.read(base, 64)
-    return code.emit(f"add i64 {value}, {offset}") if offset else value
+    # In the register's own width: addresses of shared memory have 32 bits and wrap there.
+    value, bits = code.read_register(base), code.bits(base)
+    if offset:
+        value = code.emit(f"add i{bits} {value}, {offset}")
+    return code.cast(value, bits, 64)
 
 
 def checked_pointer(code: Emitter, i: Instruction, address: str, access: Access, space: Space, size_bytes: int) -> str:
