@@ -181,6 +181,8 @@ def _variable(text: str, line: int) -> Variable:
     if match is None:
         raise UnsupportedPtxError(f"line {line}: declaration {' '.join(text.split())!r}")
     space, align, kind, extra, name, count, initial = match.groups()
+    if not kind[1:].isdigit():
+        raise UnsupportedPtxError(f"line {line}: declaration {' '.join(text.split())!r}")
     element = bits_of(kind) // 8
     size = element * (1 if count is None else int(count or 0))
     content = None if initial is None else _initial_bytes(initial, element, size, line)
