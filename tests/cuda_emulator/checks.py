@@ -241,6 +241,8 @@ def access_memory(launch_address, thread_address, address, packed, site):
     elif 0 <= local_offset <= launch[_LOCAL_BYTES] - size:
         found, offset = _IN_LOCAL, local_offset
     kind = access | found << 2
+    if found == _SHARED:
+        address = offset  # what reports show
     if found == _GENERIC or (space not in (_GENERIC, found)):
         finding = _OUT_OF_BOUNDS if found == _GENERIC or space == _SHARED else _WRONG_SPACE
         report(launch, finding, site, launch[_BLOCK], thread[_NUMBER], address, kind, 0, 0, 0)

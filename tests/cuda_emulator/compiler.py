@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
 import os
 import tempfile
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathlib import Path
 import llvmlite
 import llvmlite.binding as llvm
 
+from kernels.cuda.nvrtc import find_nvrtc
 from tests.cuda_emulator.ptx import Program
 from tests.cuda_emulator.translator import Kernel, Translation, key_of
 
@@ -75,6 +77,19 @@ def _compile(ir: str) -> bytes:
     builder = llvm.create_pass_builder(machine, options)
     builder.getModulePassManager().run(module, builder)
     return bytes(machine.emit_object(module))
+
+
+def compiled_source(source: str, name: str, target: str, *options: str) -> bytes:
+    """PTX of CUDA C++, from NVRTC or from the cache; for the many small and mutated kernels of the tests."""
+    compiler = find_nvrtc()
+    digest = hashlib.sha256(repr((source, name, target, options, compiler.version)).encode()).hexdigest()
+    file = cache_folder() / f"{digest}.ptx"
+    try:
+        return file.read_bytes()
+    except OSError:
+        image = compiler.compile(source, name, target, options).image
+        write_atomically(file, image)
+        return image
 
 
 def object_code(ir: str) -> bytes:

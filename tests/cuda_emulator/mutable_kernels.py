@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from kernels.cuda.device import Dim3
-from kernels.cuda.nvrtc import find_nvrtc
 from tests.cuda_emulator import EmulatedDevice
+from tests.cuda_emulator.compiler import compiled_source
 from tests.cuda_emulator.device import DEFAULT_TARGET
 
 _HEADER = """
@@ -173,11 +173,15 @@ MUTANTS = {
 }
 
 
+def source_of(name: str) -> str:
+    """The whole text of a kernel."""
+    return _HEADER + SOURCES[name]
+
+
 @functools.cache
 def compiled(name: str, mutant: int = 0, target: str = DEFAULT_TARGET) -> bytes:
     """PTX of a kernel or of one of its mutants."""
-    source = _HEADER + SOURCES[name]
-    return find_nvrtc().compile(source, name, target, (f"-DMUTANT={mutant}", "-lineinfo")).image
+    return compiled_source(source_of(name), name, target, f"-DMUTANT={mutant}", "-lineinfo")
 
 
 @dataclass

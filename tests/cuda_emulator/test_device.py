@@ -7,7 +7,7 @@ import pytest
 
 from kernels.cuda.device import DeviceError, DeviceFaultError, DeviceLimits, DeviceOutOfMemoryError
 from tests.cuda_emulator import Corruption, DefectError, EmulatedDevice, Faults, Finding, compiler, image
-from tests.cuda_emulator.mutable_kernels import MUTANTS, RUNS, SOURCES, Bench, compiled
+from tests.cuda_emulator.mutable_kernels import MUTANTS, RUNS, SOURCES, Bench, compiled, source_of
 
 
 def launch(device: EmulatedDevice, name: str, grid, block, arguments, shared_bytes: int = 0) -> None:
@@ -29,7 +29,7 @@ def test_a_report_names_kernel_instruction_line_thread_block_and_address():
     assert report.line is not None
     assert " ".join(text[report.line - 1].split()).rstrip(";") == report.instruction
     source_line = int(report.source.rsplit(":", 1)[1])
-    assert "INSIDE(3, i < n)" in _source_lines("histogram")[source_line - 1]
+    assert "INSIDE(3, i < n)" in source_of("histogram").splitlines()[source_line - 1]
     # Element i of 300 words; blocks are 128 threads.
     assert report.block == 2
     assert report.thread is not None
@@ -45,12 +45,6 @@ def test_a_report_names_kernel_instruction_line_thread_block_and_address():
         hex(report.address),
     ):
         assert part in str(caught.value)
-
-
-def _source_lines(name: str) -> list[str]:
-    from tests.cuda_emulator.mutable_kernels import _HEADER
-
-    return (_HEADER + SOURCES[name]).splitlines()
 
 
 def test_a_race_names_both_sides():

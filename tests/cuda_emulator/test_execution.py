@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from kernels.cuda.device import DeviceError
-from kernels.cuda.nvrtc import find_nvrtc, installed
+from kernels.cuda.nvrtc import installed
 from tests.cuda_emulator import DefectError, EmulatedDevice, Finding
+from tests.cuda_emulator.compiler import compiled_source
 from tests.cuda_emulator.mutable_kernels import Bench
 
 _HEADER = """
@@ -22,7 +23,7 @@ FULL = "0xffffffffu"
 
 @functools.cache
 def compiled(source: str, target: str = "compute_90") -> bytes:
-    return find_nvrtc().compile(_HEADER + source, "case", target, ("-lineinfo",)).image
+    return compiled_source(_HEADER + source, "case", target, "-lineinfo")
 
 
 def run(source: str, arguments, *, seed: int = 2, grid=(1, 1, 1), block=(32, 1, 1), target: str = "compute_90"):
