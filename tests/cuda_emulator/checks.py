@@ -246,11 +246,12 @@ def _declare(launch, address, size, begins):
 def access_memory(launch_address, thread_address, address, packed, site):
     """Check an access; gives the host address to use, or 0 if it must not happen.
 
-    ``packed`` is the :class:`~tests.cuda_emulator.layout.Access`, the space shifted by two bits, and the size in bytes
-    shifted by four. In shared memory ``address`` is an offset.
+    ``packed`` is the :class:`~tests.cuda_emulator.layout.Access`, the space shifted by two bits, whether the access is
+    ordered as atomics are, shifted by four, and the size in bytes shifted by five. In shared memory ``address`` is an
+    offset.
     """
     launch, thread = pointer_to(launch_address, word), pointer_to(thread_address, word)
-    access, space, size = packed & 3, packed >> 2 & 3, packed >> 4
+    access, space, size = packed & 3, packed >> 2 & 3, packed >> 5
     if access == _DECLARE:
         return _declare(launch, address, size, space == _IN_LOCAL)
     host = address + launch[_SHARED_BASE] if space == _SHARED else address
@@ -282,6 +283,8 @@ def access_memory(launch_address, thread_address, address, packed, site):
     states = pointer_to(launch[_SHARED_STATES] if is_shared else launch[_STATES], uint8)
     if not check_states(launch, thread, states, offset, size, kind, site, address):
         return 0
+    if packed >> 4 & 1:
+        kind = _ATOMIC | found << 2
     shift = launch[_GRANULE_SHIFT]
     cells = launch[_SHARED_CELLS] if is_shared else launch[_CELLS]
     for granule in range(offset >> shift, (offset + size - 1 >> shift) + 1):

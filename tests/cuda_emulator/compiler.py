@@ -11,6 +11,7 @@ import functools
 import hashlib
 import os
 import tempfile
+import threading
 from pathlib import Path
 
 import llvmlite
@@ -113,9 +114,14 @@ class CompiledProgram:
         self._engine = llvm.create_mcjit_compiler(module, _machine())
         self._linked: set[str] = set()
         self._entries: dict[str, tuple[Kernel, int]] = {}
+        self._lock = threading.Lock()  # devices of several threads share a program
 
     def kernel(self, name: str) -> tuple[Kernel, int]:
         """A kernel and the address of its entry; raises KeyError where the program has none of that name."""
+        with self._lock:
+            return self._kernel(name)
+
+    def _kernel(self, name: str) -> tuple[Kernel, int]:
         if name not in self._entries:
             function = self.translation.program.functions[name]
             if not function.is_entry:

@@ -7,9 +7,8 @@ import threading
 import weakref
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Self
 
 import numpy as np
 
@@ -29,9 +28,10 @@ from tests.cuda_emulator.faults import Corruption, Faults
 from tests.cuda_emulator.host_memory import PinnedMemory
 from tests.cuda_emulator.image import Image, LoadedKernel, LoadedModule
 from tests.cuda_emulator.launcher import Launcher
-from tests.cuda_emulator.layout import Access, Finding, State
-from tests.cuda_emulator.ptx import UnsupportedPtxError, Variable
+from tests.cuda_emulator.layout import Access, Finding
+from tests.cuda_emulator.ptx import UnsupportedPtxError
 from tests.cuda_emulator.queues import EmulatedStream, Queues
+from tests.cuda_emulator.ranges import EmulatedMemory, Span
 from tests.cuda_emulator.reports import DefectError, Report
 
 DEFAULT_TARGET = "compute_90"
@@ -39,40 +39,6 @@ DEFAULT_MEMORY_BYTES = 256 << 20
 DEFAULT_STEP_LIMIT = 50_000_000
 DEFAULT_LIMITS = DeviceLimits(shared_bytes_per_block=227 * 1024, multiprocessors=4)
 _SHOWN_REPORTS = 10
-
-
-class Span(NamedTuple):
-    """A range of the arena; what queued work holds, for it keeps no memory alive."""
-
-    offset: int
-    size_bytes: int
-
-    @property
-    def slice(self) -> slice:
-        """For indexing."""
-        return slice(self.offset, self.offset + self.size_bytes)
-
-
-@dataclass(frozen=True, eq=False)
-class EmulatedMemory:
-    """A range of device memory; :class:`kernels.cuda.device.Memory`."""
-
-    device: EmulatedDevice
-    allocation: Allocation
-    offset: int
-    size_bytes: int
-    root: EmulatedMemory | None = None
-
-    @property
-    def span(self) -> Span:
-        """Where it is."""
-        return Span(self.offset, self.size_bytes)
-
-    def view(self, offset_bytes: int, size_bytes: int) -> EmulatedMemory:
-        """A part of the range."""
-        if offset_bytes < 0 or size_bytes < 0 or offset_bytes + size_bytes > self.size_bytes:
-            raise ValueError(f"view of {size_bytes} bytes at {offset_bytes} of a range of {self.size_bytes} bytes")
-        return EmulatedMemory(self.device, self.allocation, self.offset + offset_bytes, size_bytes, self.root or self)
 
 
 class EmulatedDevice:
@@ -317,10 +283,7 @@ class EmulatedDevice:
             offset = self._arena.take(loaded.variable_bytes)
             if offset is None:
                 raise DeviceOutOfMemoryError(loaded.variable_bytes)
-            loaded.base = self._arena.base + offset
-            self._arena.states[offset : offset + loaded.variable_bytes] = 0
-            for name, start in loaded.variables.items():
-                self._place_variable(loaded.program.variables[name], offset + start)
+            loaded.place_variables(self._arena, offset)
         module = LoadedModule(loaded)
         weakref.finalize(module, self._dropped.append, lambda: self._drop_module(loaded)).atexit = False
         return module
@@ -434,18 +397,6 @@ class EmulatedDevice:
         found = self._launcher.touch(*span, access, operation, any_state=any_state)
         self.reports += found
         return all(report.finding not in {Finding.FREED, Finding.OUT_OF_BOUNDS} for report in found)
-
-    def _place_variable(self, variable: Variable, offset: int) -> None:
-        content = variable.initial
-        if content is None and variable.space == "global":
-            content = bytes(variable.size_bytes)  # static storage of a module starts as zeros
-        state = State.ALLOCATED | (State.INITIALISED if content is not None else 0)
-        if variable.space == "const":
-            state |= State.READ_ONLY | State.INITIALISED
-        span = slice(offset, offset + variable.size_bytes)
-        self._arena.states[span] = state
-        if content is not None:
-            self._arena.bytes[span] = np.frombuffer(content, np.uint8)
 
     def _corrupt(self, corruption: Corruption, span: Span | None) -> None:
         assert span is not None, "a corruption names an argument that is memory"

@@ -5,9 +5,13 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 
+import numpy as np
+
 from kernels.cuda.device import DeviceError
+from tests.cuda_emulator.arena import Arena
 from tests.cuda_emulator.compiler import CompiledProgram
 from tests.cuda_emulator.emitter import site_of
+from tests.cuda_emulator.layout import State
 from tests.cuda_emulator.ptx import Instruction, Label, Program, UnsupportedPtxError, parse
 from tests.cuda_emulator.translator import Kernel
 
@@ -88,14 +92,21 @@ class Image:
         return LoadedKernel(self, *self._compiled.kernel(name))
 
     @property
-    def variables(self) -> dict[str, int]:
-        """Offset of each variable of the module."""
-        return self._compiled.translation.variables
-
-    @property
     def variable_bytes(self) -> int:
         """Memory that the variables take."""
         return self._compiled.translation.variable_bytes
+
+    def place_variables(self, arena: Arena, offset: int) -> None:
+        """Put the variables into a piece of the arena, and take the bytes between them out of it."""
+        self.base = arena.base + offset
+        arena.states[offset : offset + self.variable_bytes] = 0
+        for name, start in self._compiled.translation.variables.items():
+            variable = self.program.variables[name]
+            span = slice(offset + start, offset + start + variable.size_bytes)
+            constant = State.READ_ONLY if variable.space == "const" else 0
+            arena.states[span] = State.ALLOCATED | State.INITIALISED | constant
+            # What has no initial value starts as zeros.
+            arena.bytes[span] = np.frombuffer(variable.initial or bytes(variable.size_bytes), np.uint8)
 
     @property
     def granule_bytes(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 
 import numpy as np
 import pytest
@@ -213,6 +214,22 @@ def test_vector_access_to_an_odd_view_is_reported(shift):
         bench.stream.synchronize()
 
 
+def test_volatile_accesses_are_ordered_as_atomics_are():
+    polled = """
+    KERNEL f(volatile u32* flag, u32* out) {
+      __shared__ u32 slot;
+      if (threadIdx.x == 0) { *(volatile u32*)&slot = 3; *flag = 1; }
+      u32 seen = *flag;
+      __syncthreads();
+      out[threadIdx.x] = slot + (seen > 1);
+    }
+    """
+    _, out = run(polled, [np.zeros(1, np.uint32), np.zeros(32, np.uint32)])
+    assert (out == 3).all()
+    with pytest.raises(DefectError, match="race"):
+        run(polled.replace("volatile u32* flag", "u32* flag"), [np.zeros(1, np.uint32), np.zeros(32, np.uint32)])
+
+
 def test_a_thread_can_end_inside_a_function_and_a_failed_assertion_is_reported():
     source = """
     __device__ __noinline__ void perhaps_end(u32 t) { if (t & 1) asm volatile("exit;"); }
@@ -285,11 +302,20 @@ def test_ptx_of_every_compiler_and_target_runs(target):
 def test_an_instruction_without_translation_is_named():
     device = EmulatedDevice()
     bench = Bench(device)
-    module = device.load(compiled("KERNEL f(float* x) { x[0] = x[0] * 2.5f; }"))
-    with pytest.raises(DeviceError, match=r"line \d+ of the PTX, in f: mul.f32"):
-        module.kernel("f")
-    with pytest.raises(KeyError):
-        module.kernel("g")
+    for source, named in (
+        ("KERNEL f(float* x) { x[0] = x[0] * 2.5f; }", "mul.f32"),
+        ("KERNEL f(float* x) { atomicAdd(x, 2.5f); }", "atom.global.add.f32"),
+        ('KERNEL f(u32* x) { asm volatile("bar.sync 1, 64;"); }', "bar.sync 1, 64"),
+        ('KERNEL f(u32* x) { asm volatile("mov.u32 %0, %%clock;" : "=r"(x[0])); }', "%clock"),
+        ('KERNEL f(u32* x) { asm volatile("cp.async.wait_all;"); }', "cp.async.wait_all"),
+        ('KERNEL f(u32* x) { asm volatile("add.sat.s32 %0, %0, %0;" : "+r"(x[0])); }', "add.sat.s32"),
+    ):
+        module = device.load(compiled(source))
+        with pytest.raises(DeviceError, match=re.escape(named)) as caught:
+            module.kernel("f")
+        assert "clock" in named or re.search(r"line \d+ of the PTX, in f: ", str(caught.value))
+        with pytest.raises(KeyError):
+            module.kernel("g")
     del bench
 
 
