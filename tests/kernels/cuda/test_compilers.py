@@ -16,7 +16,7 @@ BUILDS = [
     for compiler in installed()
     for target in TARGETS
     if int(target.removeprefix("compute_")) in compiler.architectures()
-    for marks in [() if target in {"compute_75", "compute_120"} else (pytest.mark.slow,)]
+    for marks in [() if target in {"compute_75", "compute_120"} else (pytest.mark.gpu_full,)]
 ]
 
 
