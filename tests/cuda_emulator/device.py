@@ -97,7 +97,7 @@ class EmulatedDevice:
         self._random = random.Random(seed)
         self._dropped: deque[Callable[[], None]] = deque()
         poison = 0xA5 if seed == 0 else self._random.randrange(1, 255)
-        self._arena = Arena(memory_bytes, poison)
+        self._arena = Arena(memory_bytes, poison, checked=checked)
         self._launcher = Launcher(self._arena, self.queues.order, checked=checked, step_limit=step_limit)
         self._pinned = PinnedMemory(self.queues.order, self.note, self._dropped.append, poison)
         self._seed = seed
