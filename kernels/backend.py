@@ -6,7 +6,7 @@ A backend is stateless and safe to share between threads; what it derives from a
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -64,6 +64,43 @@ class Bases:
 
     def __len__(self) -> int:
         return len(self.points)
+
+
+@dataclass(frozen=True)
+class PairingEquation:
+    """The equation e(A, B) e(P, Q_0) e(sum_i s_i S_i, Q_1) e(C, Q_2) = 1, where A, B, C and the s_i are unknown.
+
+    Attributes
+    ----------
+    p
+        P.
+    q
+        ``uint64[3, 2, 2, L]``: the Q_i.
+    bases
+        The S_i.
+    prepared
+        What the backend derived from them; opaque to callers.
+    """
+
+    curve: Curve
+    p: Array
+    q: Array
+    bases: Bases
+    prepared: Any = field(default=None, repr=False)
+
+
+class EquationAnswer(NamedTuple):
+    """Whether B is in the subgroup, and whether it is and the equation holds."""
+
+    b_in_subgroup: bool
+    holds: bool
+
+
+class CombinationAnswer(NamedTuple):
+    """Which B are in the subgroup, ``bool[n]``, and whether all are and the combined equation holds."""
+
+    b_in_subgroup: npt.NDArray[np.bool_]
+    holds: bool
 
 
 @runtime_checkable
@@ -174,6 +211,37 @@ class Backend(Protocol):
 
         Points must lie on the curve and in the subgroup. ``g1_points`` is ``uint64[n, 2, L]``, ``g2_points``
         ``uint64[n, 2, 2, L]``, affine, Montgomery.
+        """
+        ...
+
+    def load_equation(self, curve: Curve, p: Array, q: Array, bases: Array) -> PairingEquation:
+        """Prepare a pairing equation to be checked many times.
+
+        All points must lie in their subgroups, and neither ``p`` nor the three ``q`` be infinity.
+        """
+        ...
+
+    def check_equation(self, equation: PairingEquation, scalars: Array, a: Array, b: Array, c: Array) -> EquationAnswer:
+        """Check a pairing equation for the points A, B, C and scalars ``uint64[n, 4]`` (standard form, below r).
+
+        A and C must lie in the subgroup, B on the curve.
+        """
+        ...
+
+    def check_combination(
+        self, equation: PairingEquation, weights: Array, scalars: Array, a: Array, b: Array, c: Array
+    ) -> CombinationAnswer:
+        """Check n equations at once, each raised to its weight; the weights should be random, drawn after the rest.
+
+        Parameters
+        ----------
+        weights
+            ``uint64[n, 4]``, standard form, below r, not 0. Best u + v s with short u and v and the eigenvalue s of
+            :func:`kernels.endomorphisms.cube_root_endomorphism`.
+        scalars
+            ``uint64[m, 4]``: for each S_i the sum over the equations of weight times scalar, modulo r.
+        a, b, c
+            ``n`` points each, as :meth:`check_equation` takes them.
         """
         ...
 

@@ -42,11 +42,12 @@ class Endomorphism:
 def membership_endomorphism(curve: Curve, group: Group) -> Endomorphism | None:
     """Endomorphism that tells the subgroup's points from others; ``None`` if the whole curve is the subgroup."""
     if group == "g2":
-        return _psi(curve)
+        return psi(curve)
     return None if curve.g1_cofactor == 1 else cube_root_endomorphism(curve)
 
 
-def _psi(curve: Curve) -> Endomorphism:
+@functools.cache
+def psi(curve: Curve) -> Endomorphism:
     """Frobenius, carried to the twist: it acts as p, which is t - 1 modulo r = p + 1 - t."""
     t = _trace(curve)
     return Endomorphism(twist_factors(curve), t - 1, t, curve.fp.modulus)
@@ -68,32 +69,6 @@ def cube_root_endomorphism(curve: Curve) -> Endomorphism:
     (f,) = (f for f in (root, -root) if ((2 * eigenvalue + 1) * f - (2 - t)) % r == 0)
     beta = -(t + f) * pow(2 * f, -1, p) % p
     return Endomorphism(((beta, 0), (1, 0)), eigenvalue, -1, 1)
-
-
-def decompose(scalar: int, eigenvalue: int, r: int) -> tuple[int, int]:
-    """Return a and b of about half the bits of r with a + b eigenvalue = scalar modulo r.
-
-    They are what is left of (scalar, 0) after the nearest point of the lattice of pairs that stand for zero, so a pair
-    well below sqrt(r) is found again (Gallant, Lambert and Vanstone, CRYPTO 2001, section 4).
-    """
-    (a1, b1), (a2, b2) = _short_pairs(eigenvalue % r, r)
-    determinant = a1 * b2 - a2 * b1
-    c1, c2 = _nearest(scalar * b2, determinant), _nearest(-scalar * b1, determinant)
-    return scalar - c1 * a1 - c2 * a2, -c1 * b1 - c2 * b2
-
-
-def _nearest(numerator: int, denominator: int) -> int:
-    return (2 * numerator + denominator) // (2 * denominator)
-
-
-@functools.cache
-def _short_pairs(eigenvalue: int, r: int) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Two short pairs (a, b) with a + b eigenvalue = 0 modulo r: where Euclid's remainders pass sqrt(r)."""
-    above, here = (r, 0), (eigenvalue, -1)
-    while here[0] ** 2 > r:
-        quotient = above[0] // here[0]
-        above, here = here, (above[0] - quotient * here[0], above[1] - quotient * here[1])
-    return above, here
 
 
 def _trace(curve: Curve) -> int:

@@ -37,6 +37,20 @@ def check_pairs(curve: Curve, g1_points: Array, g2_points: Array) -> tuple[Array
     return g1_points, g2_points
 
 
+def check_equation_points(curve: Curve, p: Array, q: Array) -> tuple[Array, Array]:
+    """Return the known points of a pairing equation.
+
+    Raises
+    ------
+    ValueError
+        If dtype, shape or number is wrong.
+    """
+    q = check_points(curve, "g2", q)
+    if len(q) != 3:
+        raise ValueError(f"a pairing equation takes three points of g2, not {len(q)}")
+    return check_points(curve, "g1", p[np.newaxis])[0], q
+
+
 def check_elements(values: Array) -> Array:
     """Return scalar field elements ``uint64[..., 4]`` as a C-contiguous array.
 

@@ -8,49 +8,48 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from kernels.backend import Array, Bases, Interrupted
-from kernels.cpu.coordinate_scaling import coordinate_scaling
+from kernels import pairing_equation
+from kernels.backend import Array, Bases, CombinationAnswer, EquationAnswer, PairingEquation
+from kernels.cpu import lane_membership
 from kernels.cpu.features import has_ifma
-from kernels.cpu.lane_field import LANES, RADIX, limb_count
-from kernels.cpu.lane_msm import lane_msm_kernels
+from kernels.cpu.lane_field import LANES
+from kernels.cpu.lane_msm import lane_bases, lane_msm
 from kernels.cpu.lane_multiples import LaneMultiples
 from kernels.cpu.lane_ntt import lane_ntt
 from kernels.cpu.lane_pairing import PAIRS_PAY_FROM, miller_values
 from kernels.cpu.lane_products import lane_multiply
-from kernels.cpu.lane_rows import MAX_ROWS
 from kernels.cpu.lane_sparse import lane_sparse_product
-from kernels.cpu.msm import msm_kernels
-from kernels.cpu.msm_plan import MsmPlan, plan_msm
-from kernels.cpu.pairing import pairing_kernels
+from kernels.cpu.lane_window_sum import WindowTables, affine_from_projective
+from kernels.cpu.packed_pairing import packed_pairing
 from kernels.cpu.portable import PortableBackend
-from kernels.cpu.scratch import aligned_words, borrow_scratch
-from kernels.cpu.threads import for_each
 from kernels.cpu.transform_plan import SMALLEST
 from kernels.curves import Curve, Group
-from kernels.encoding import ints_from_limbs
+from kernels.encoding import ints_from_limbs, montgomery_from_ints
 from kernels.endomorphisms import membership_endomorphism
-from kernels.operands import check_domain, check_multiples, check_pairs, check_points, check_scalars
+from kernels.operands import (
+    check_domain,
+    check_equation_points,
+    check_multiples,
+    check_pairs,
+    check_points,
+    check_scalars,
+)
 
 LANES_PAY_FROM = 48
 """Points from which lanes beat one lane without tables; with tables they always do."""
 
+WINDOW_TABLES_UP_TO = 32
+"""Bases of a pairing equation that get tables of every window's multiples, of 48 KiB each on BLS12-381."""
+
 
 @dataclass(frozen=True)
-class LaneBases:
-    """Bases as rows in the lanes' form.
+class PackedEquation:
+    """What :mod:`kernels.cpu.packed_pairing` prepares of a pairing equation, and tables of the bases if few."""
 
-    Attributes
-    ----------
-    rows
-        ``uint64[tables * stride, row words]``: row t stride + i is 2^(c sets t) times point i.
-    infinite
-        Indices of points at infinity.
-    """
-
-    plan: MsmPlan
-    stride: int
-    rows: Array
-    infinite: npt.NDArray[np.intp]
+    constant: Array
+    lines: Array
+    tables: WindowTables | None
+    p: WindowTables
 
 
 class IfmaBackend(PortableBackend):
@@ -81,35 +80,7 @@ class IfmaBackend(PortableBackend):
         bucket sets.
         """
         points = check_points(curve, group, points)
-        n = len(points)
-        stride = -(-n // LANES) * LANES
-        row_words = 2 * curve.coordinate_limbs(group)
-        plan = plan_msm(n, curve.fr.modulus.bit_length(), table_bytes // max(8 * row_words * stride, 1) + 1)
-        if plan.tables * stride > MAX_ROWS:
-            raise ValueError(f"{n} points with {plan.tables} tables exceed {MAX_ROWS} rows; split the multiplication")
-        rows = aligned_words(plan.tables * stride * row_words).reshape(plan.tables * stride, row_words)
-        rows[n:] = 0
-        to_lanes = (1 << (RADIX * limb_count(curve.fp))) * curve.fp.R_inverse % curve.fp.modulus
-        rows[:n] = coordinate_scaling(curve, to_lanes)(points).reshape(n, row_words)
-        for table in range(1, plan.tables):
-            block = rows[(table - 1) * stride : table * stride]
-            for _ in range(plan.window_bits * plan.sets):
-                block = self._doubled(curve, group, block)
-            rows[table * stride : (table + 1) * stride] = block
-        infinite = np.flatnonzero(~rows[:n].any(axis=1))
-        return Bases(curve, group, points, LaneBases(plan, stride, rows, infinite))
-
-    def _doubled(self, curve: Curve, group: Group, rows: Array) -> Array:
-        """Twice every row: the sums of buckets that hold a row two times. A multiple of eight rows."""
-        kernels, n, row_words = lane_msm_kernels(curve, group, self._native), *rows.shape
-        entries = np.repeat(np.arange(n, dtype=np.uint32) << np.uint32(2), 2)
-        starts = np.arange(0, 2 * n + 1, 2, dtype=np.int64)
-        with borrow_scratch() as scratch:
-            workspace = scratch.words("workspace", workspace_rows(2 * n) * row_words)
-            pair_entries = scratch.words("pairs", n + LANES).view(np.uint32)
-            room = scratch.words("room", kernels.room_words)
-            kernels.sum_buckets(rows.reshape(-1), entries, starts, n, pair_entries, room, workspace)
-            return workspace[row_words : (n + 1) * row_words].reshape(n, row_words).copy()
+        return Bases(curve, group, points, lane_bases(curve, group, points, table_bytes, self._native))
 
     def msm(
         self, bases: Bases, scalars: Array, threads: int = 1, should_stop: Callable[[], bool] | None = None
@@ -118,54 +89,9 @@ class IfmaBackend(PortableBackend):
         scalars = check_scalars(bases, scalars)
         if bases.prepared.plan.tables == 1 and len(bases) < LANES_PAY_FROM:
             return super().msm(bases, scalars, threads, should_stop)
-        if scalars.ndim == 2:
-            return self._msm(bases, scalars, threads, should_stop)
-        sums = [self._msm(bases, vector, threads, should_stop) for vector in scalars]
-        return np.array(sums, np.uint64).reshape(len(scalars), *bases.curve.point_shape(bases.group))
-
-    def _msm(self, bases: Bases, scalars: Array, threads: int, should_stop: Callable[[], bool] | None) -> Array:
-        curve, group, n = bases.curve, bases.group, len(bases)
-        prepared: LaneBases = bases.prepared
-        plan = prepared.plan
-        kernels, shared = lane_msm_kernels(curve, group, self._native), msm_kernels(curve, group)
-        digits = np.empty((plan.windows, n), np.int32)
-        shared.recode(scalars.reshape(-1), n, plan.window_bits, plan.windows, digits.reshape(-1))
-        digits[:, prepared.infinite] = 0
-        coordinate_words = curve.coordinate_limbs(group)
-        tasks = plan.tasks(n, threads)
-        sums = np.zeros((tasks.slices, plan.sets, 4, coordinate_words), np.uint64)
-
-        def run(task: tuple[int, int]) -> None:
-            if should_stop is not None and should_stop():
-                raise Interrupted("the multiplication was cancelled")
-            number, first_set = task
-            count = min(tasks.sets_each, plan.sets - first_set)
-            first, last = n * number // tasks.slices, n * (number + 1) // tasks.slices
-            most = (last - first) * count * plan.tables
-            starts = np.empty(count * plan.buckets + 1, np.int64)
-            with borrow_scratch() as scratch:
-                entries = scratch.words("entries", most // 2 + 1).view(np.uint32)
-                kernels.sort(
-                    digits.reshape(-1), n, plan.windows, plan.sets, prepared.stride, first_set, count, first, last,
-                    plan.buckets, starts, entries,
-                )  # fmt: skip
-                total = int(starts[-1])
-                pair_entries = scratch.words("pairs", total // 2 + LANES).view(np.uint32)
-                room = scratch.words("room", kernels.room_words)
-                row_words = 2 * coordinate_words
-                workspace = scratch.words("workspace", workspace_rows(total) * row_words)
-                workspace[:row_words] = 0
-                rows = prepared.rows.reshape(-1)
-                kernels.sum_buckets(rows, entries, starts, count * plan.buckets, pair_entries, room, workspace)
-                out = sums[number, first_set : first_set + count].reshape(-1)
-                kernels.weigh(rows, workspace, entries, starts, count, plan.buckets, out)
-
-        jobs = [(number, u) for number in range(tasks.slices) for u in range(0, plan.sets, tasks.sets_each)]
-        for_each(run, jobs, threads)
-        kernels.add_sums(sums.reshape(-1), tasks.slices, plan.sets)
-        result = np.empty(curve.point_shape(group), np.uint64)
-        shared.combine(sums[0].reshape(-1), plan.sets, plan.window_bits, result.reshape(-1))
-        return result
+        batch = scalars if scalars.ndim == 3 else scalars[np.newaxis]
+        sums = lane_msm(bases, batch, threads, should_stop, self._native)
+        return sums.reshape(*scalars.shape[:-2], *bases.curve.point_shape(bases.group))
 
     def ntt(
         self, curve: Curve, values: Array, inverse: bool = False, coset: int | None = None, threads: int = 1
@@ -186,6 +112,8 @@ class IfmaBackend(PortableBackend):
     def in_subgroup(self, curve: Curve, group: Group, points: Array) -> npt.NDArray[np.bool_]:
         """Whether each point on the curve has order dividing r."""
         points = check_points(curve, group, points)
+        if group == "g1":
+            return lane_membership.in_subgroup(curve, points, native=self._native)
         if membership_endomorphism(curve, group) is None or len(points) < LANES:
             return super().in_subgroup(curve, group, points)
         return LaneMultiples(curve, group, native=self._native).in_subgroup(points)
@@ -199,12 +127,66 @@ class IfmaBackend(PortableBackend):
     def pairing_product_is_one(self, curve: Curve, g1_points: Array, g2_points: Array) -> bool:
         """Whether the product of e(P_i, Q_i) is one."""
         g1_points, g2_points = check_pairs(curve, g1_points, g2_points)
+        finite = g1_points.any(axis=(1, 2)) & g2_points.any(axis=(1, 2, 3))
+        if not finite.all():
+            g1_points, g2_points = g1_points[finite], g2_points[finite]
+        pairing = packed_pairing(curve, self._native)
         if len(g1_points) < PAIRS_PAY_FROM:
-            return super().pairing_product_is_one(curve, g1_points, g2_points)
-        values = miller_values(curve, self._native, g1_points, g2_points)
-        return bool(pairing_kernels(curve).exponentiates_to_one(values.reshape(-1), len(values)))
+            value, _ = pairing.miller_value(g1_points, g2_points)
+            return pairing.is_one([], [value])
+        values, _ = miller_values(curve, self._native, g1_points, g2_points)
+        return pairing.is_one(values, [])
 
+    def load_equation(self, curve: Curve, p: Array, q: Array, bases: Array) -> PairingEquation:
+        """Prepare a pairing equation: the value of (P, Q_0), the lines of Q_1 and Q_2, and tables of few bases."""
+        p, q = check_equation_points(curve, p, q)
+        loaded = self.load_bases(curve, "g1", bases)
+        pairing = packed_pairing(curve, self._native)
+        constant, _ = pairing.miller_value(p[np.newaxis], q[:1])
+        few = len(loaded) <= WINDOW_TABLES_UP_TO
+        tables = WindowTables(curve, loaded.points, native=self._native) if few else None
+        table_of_p = WindowTables(curve, p[np.newaxis], native=self._native)
+        prepared = PackedEquation(constant, pairing.lines(q[1], q[2]), tables, table_of_p)
+        return PairingEquation(curve, p, q, loaded, prepared)
 
-def workspace_rows(entries: int) -> int:
-    """Rows that the tree of additions may write: infinity, one a sum, and up to a vector more for each level."""
-    return 1 + entries + LANES * (entries.bit_length() + 1)
+    def check_equation(self, equation: PairingEquation, scalars: Array, a: Array, b: Array, c: Array) -> EquationAnswer:
+        """Check a pairing equation for A, B, C and scalars."""
+        curve, prepared, scalars = equation.curve, equation.prepared, check_scalars(equation.bases, scalars)
+        a, c = check_points(curve, "g1", np.stack([a, c]))
+        (b,) = check_points(curve, "g2", b[np.newaxis])
+        one = montgomery_from_ints(curve.fp, [1])
+        if prepared.tables is None:
+            total = np.concatenate([self.msm(equation.bases, scalars), one])
+            infinite = not total[:2].any()
+        else:
+            total = prepared.tables.sum(scalars)
+            infinite = not total[2].any()
+        if infinite or not (a.any() and b.any() and c.any()):
+            return super().check_equation(equation, scalars, a, b, c)
+        fixed = np.stack([total, np.concatenate([c, one])])
+        pairing = packed_pairing(curve, self._native)
+        is_one, inside = pairing.prepared_is_one(prepared.constant, prepared.lines, fixed, a, b)
+        return EquationAnswer(b_in_subgroup=inside, holds=inside and is_one)
+
+    def check_combination(
+        self, equation: PairingEquation, weights: Array, scalars: Array, a: Array, b: Array, c: Array
+    ) -> CombinationAnswer:
+        """Check equations at once, each raised to its weight."""
+        curve, prepared, scalars = equation.curve, equation.prepared, check_scalars(equation.bases, scalars)
+        a, b = check_pairs(curve, a, b)
+        a = self.multiply_points(curve, "g1", a, weights)
+        p = affine_from_projective(curve, prepared.p.sum(pairing_equation.sum_of(curve, weights)))
+        total = (
+            self.msm(equation.bases, scalars)
+            if prepared.tables is None
+            else affine_from_projective(curve, prepared.tables.sum(scalars))
+        )
+        sums = np.stack([p, total, self.msm(self.load_bases(curve, "g1", c), weights)])
+        g1, g2 = np.concatenate([a, sums]), np.concatenate([b, equation.q])
+        values, inside = miller_values(curve, self._native, g1, g2)
+        inside = inside[: len(b)]
+        lonely = ~a.any(axis=(1, 2))  # no pair, so no Miller loop has told
+        if lonely.any():
+            inside[lonely] = self.in_subgroup(curve, "g2", b[lonely])
+        holds = bool(inside.all()) and packed_pairing(curve, self._native).is_one(values, [])
+        return CombinationAnswer(inside, holds)

@@ -122,6 +122,16 @@ class LaneField:
         limbs = [self.builder.select(mask, x, y) for x, y in zip(negative.limbs, element.limbs, strict=True)]
         return LaneElement(self, limbs, max(negative.limit, element.limit), max(negative.terms, element.terms))
 
+    def shuffle(self, first: LaneElement, second: LaneElement, places: Sequence[int]) -> LaneElement:
+        """Eight lanes chosen by number: 0 to 7 of the first, 8 to 15 of the second; a negative number gives zero."""
+        b, index = self.builder, ir.IntType(32)
+        order = ir.Constant(ir.VectorType(index, LANES), [max(place, 0) for place in places])
+        limbs = [b.shuffle_vector(x, y, order) for x, y in zip(first.limbs, second.limbs, strict=True)]
+        if min(places) < 0:
+            kept = ir.Constant(ir.VectorType(ir.IntType(1), LANES), [place >= 0 for place in places])
+            limbs = [b.select(kept, limb, splat(0)) for limb in limbs]
+        return LaneElement(self, limbs, max(first.limit, second.limit), max(first.terms, second.terms))
+
     def zero(self) -> LaneElement:
         """Return zero, with limbs of zero."""
         return self.constant(0)

@@ -23,17 +23,17 @@ from kernels.cpu.lane_field import LANES, RADIX, limb_count
 from kernels.cpu.lane_pairing import lane_constants
 from kernels.cpu.lane_points import lane_points
 from kernels.cpu.operation import operation
+from kernels.cpu.point_images import point_images
 from kernels.cpu.points import point_functions, ring_spec
 from kernels.curves import Curve, Group
 from kernels.encoding import limbs_from_ints, montgomery_from_ints
 from kernels.endomorphisms import (
-    Endomorphism,
     cube_root_endomorphism,
-    decompose,
     membership_endomorphism,
     signed_digits,
 )
-from kernels.formulas import miller, weierstrass
+from kernels.formulas import weierstrass
+from kernels.scalar_decomposition import decomposition
 
 DOUBLE, ADD = 1, 2
 """What a step of a schedule does, doubling first."""
@@ -49,12 +49,9 @@ class _Kernels:
         ``(rows, first, codes, stride, schedule, out)``: follow a schedule in the eight lanes whose codes are
         ``codes[stride t + first + lane]``, the table's last row being infinity;
         ``out`` takes (X, Y) and (Z, Z) as eight rows each.
-    image
-        ``(points, n, factors, out)``: an endomorphism's images.
     """
 
     follow: Callable[[Any, int, Any, int, Any, Any], None]
-    image: Callable[[Any, int, Any, Any], None]
 
 
 @compiled_once
@@ -103,17 +100,7 @@ def _lane_kernels(curve: Curve, group: Group, native: bool) -> _Kernels:
         scatter(out, 0, points, 0)
         scatter(out[rows_out:], 0, points, 1)
 
-    shared = KernelSet(f"{curve.name}.{group}.multiples")
-    apply = operation(
-        ring_spec(curve, group), _multiply_x if group == "g1" else miller.twisted_frobenius, (2, 2), 2, outline=True
-    )
-
-    @shared.kernel(U64, types.int64, U64, U64_OUT)
-    def image(points: Any, n: int, factors: Any, out: Any) -> None:
-        for k in range(n):
-            apply(out, k, points, k, factors, 0)
-
-    return _Kernels(follow, image)
+    return _Kernels(follow)
 
 
 @compiled_once
@@ -133,10 +120,6 @@ def _normalise(curve: Curve, group: Group) -> Callable[[Any, int, Any], None]:
         to_affine(out, xyzz, n, scratch)
 
     return normalise
-
-
-def _multiply_x(point: tuple[Any, Any], factors: tuple[Any, Any]) -> tuple[Any, Any]:
-    return point[0] * factors[0], point[1]
 
 
 class LaneMultiples:
@@ -163,7 +146,7 @@ class LaneMultiples:
         schedule = np.array([DOUBLE | (ADD if digit else 0) for digit in digits] + [ADD], np.uint8)
         rows = [0] * len(digits) + [1]
         signs = [digit < 0 for digit in digits] + [endomorphism.eigenvalue > 0]
-        table = np.stack([points, self._images(points, endomorphism)])
+        table = np.stack([points, point_images(self.curve, self.group, endomorphism, points)])
         codes = self._code(np.array(rows)[:, None], np.array(signs)[:, None], len(points))
         z = self._follow(table, codes, schedule)[:, 2]
         return np.logical_not(z.reshape(len(points), -1).any(axis=1))
@@ -178,9 +161,10 @@ class LaneMultiples:
         n, endomorphism = len(points), cube_root_endomorphism(self.curve)
         if n == 0:
             return np.empty((0, *self.curve.point_shape(self.group)), np.uint64)
+        cut = decomposition(self.curve, self.group, 2)
         parts = []
         for scalar in scalars:
-            a, b = decompose(scalar, endomorphism.eigenvalue, self.curve.fr.modulus)
+            a, b = cut.parts(scalar)
             least = min(a, b, 0)
             parts += [a - least, b - least, -least]
         steps = max(1, *(part.bit_length() for part in parts))
@@ -190,19 +174,11 @@ class LaneMultiples:
         #                  0  P  E  P + E  E^2  P + E^2  E + E^2
         row = np.array([-1, 0, 1, 2, 2, 1, 0])[chosen]
         negative = np.array([False, False, False, True, False, True, True])[chosen]
-        once = self._images(points, endomorphism)
-        table = np.stack([points, once, self._images(once, endomorphism)])
+        once = point_images(self.curve, self.group, endomorphism, points)
+        table = np.stack([points, once, point_images(self.curve, self.group, endomorphism, once)])
         sums = self._follow(table, self._code(row, negative, n), np.full(steps, DOUBLE | ADD, np.uint8))
         out = np.empty((n, *self.curve.point_shape(self.group)), np.uint64)
         _normalise(self.curve, self.group)(np.ascontiguousarray(sums).reshape(-1), n, out.reshape(-1))
-        return out
-
-    def _images(self, points: Array, endomorphism: Endomorphism) -> Array:
-        degree = 1 if self.group == "g1" else 2
-        coordinates = [c for factor in endomorphism.factors for c in factor[:degree]]
-        factors = montgomery_from_ints(self.curve.fp, coordinates).reshape(-1)
-        out = np.empty(points.shape, np.uint64)
-        self._kernels.image(points.reshape(-1), len(points), factors, out.reshape(-1))
         return out
 
     def _code(self, row: Any, negative: Any, n: int) -> npt.NDArray[np.int64]:

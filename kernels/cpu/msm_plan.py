@@ -1,37 +1,44 @@
-"""How to cut a multi-scalar multiplication: window width, tables, bucket sets, tasks. Pure arithmetic.
+"""How to cut a multi-scalar multiplication: parts of scalars, window width, tables, bucket sets, tasks.
 
-With ``tables`` multiples 2^(c sets t) of every base at hand, window w = t sets + u shares bucket set u with all windows
-of the same u. One table is the plain algorithm (a set a window); as many tables as windows leave a single set and no
-doublings at all.
+Scalars are cut into ``images`` parts, one for each image of a point under an endomorphism, and each part into windows.
+With ``tables`` multiples 2^(c sets t) of every image at hand, window w = t sets + u shares bucket set u with all
+windows of the same u. One table is the plain algorithm (a set a window); as many tables as windows leave a single set
+and no doublings at all. Pure arithmetic.
 """
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-BUCKET_COST = 2.6
-"""Running sums of one bucket (23 products in lanes, plus 4 of 3b), measured in affine additions."""
+BUCKET_COST = 2.1
+"""Additions that weigh a bucket: into the sums of a row and of a column (see :mod:`kernels.cpu.buckets`)."""
+
+SET_COST = 150
+"""Additions that a set costs besides: its short lists, and its doublings."""
+
+SHORT_LIST = 4
+"""Binary logarithm of the longest list that is weighed by running sums."""
 
 TASK_ENTRIES = 1 << 17
-"""Additions that a task of several bucket sets should have: some 10 ms, with a workspace near the cache's size."""
-
-MAX_TASK_ENTRIES = 1 << 20
-"""Additions that a task of one bucket set may have; bounds the workspace (100 MiB in BLS12-381's G1)."""
+"""Additions that a task of several bucket sets or several multiplications should have: some 10 ms."""
 
 
 @dataclass(frozen=True)
 class Tasks:
-    """Division of one multiplication: ``slices`` of points, and ``sets_each`` bucket sets at a time."""
+    """Division of a batch: ``msms_each`` multiplications, ``sets_each`` bucket sets, ``slices`` of the points."""
 
-    slices: int
+    msms_each: int
     sets_each: int
+    slices: int
 
 
 @dataclass(frozen=True)
 class MsmPlan:
     """Shape of a multiplication over some bases."""
 
+    images: int
     window_bits: int
     windows: int
     tables: int
@@ -42,12 +49,36 @@ class MsmPlan:
         """Buckets of a set: magnitudes of a signed digit."""
         return 1 << (self.window_bits - 1)
 
-    def tasks(self, n: int, threads: int) -> Tasks:
-        """Cut the work so that every thread has some and no workspace grows without bound."""
-        each = max(1, min(-(-self.sets // threads), TASK_ENTRIES // max(n * self.tables, 1)))
-        sets_tasks = -(-self.sets // each)
-        slices = max(-(-threads // sets_tasks) if n >= 1 << 10 else 1, -(-n * self.tables // MAX_TASK_ENTRIES))
-        return Tasks(slices, each)
+    @property
+    def regroupings(self) -> list[int]:
+        """Width h of the columns each time the lists of a set are halved, until they are short."""
+        log2_length, widths = self.window_bits - 1, []
+        while log2_length > SHORT_LIST:
+            widths.append(log2_length // 2)
+            log2_length -= widths[-1]
+        return widths
+
+    @property
+    def list_exponents(self) -> list[int]:
+        """List i of a set counts 2^exponent times."""
+        exponents = [0]
+        for h in self.regroupings:
+            exponents = [e for exponent in exponents for e in (exponent + h, exponent)]
+        return exponents
+
+    @property
+    def list_length(self) -> int:
+        """Buckets of a short list."""
+        return self.buckets >> sum(self.regroupings)
+
+    def tasks(self, n: int, msms: int, threads: int) -> Tasks:
+        """Cut a batch so that every thread has some work, and no task takes long."""
+        entries = self.windows * self.images * max(n, 1)
+        if 2 * entries <= TASK_ENTRIES:
+            return Tasks(min(-(-msms // threads), TASK_ENTRIES // entries), self.sets, 1)
+        each = max(1, min(-(-self.sets * msms // threads), TASK_ENTRIES * self.sets // entries, self.sets))
+        tasks = -(-self.sets // each) * msms
+        return Tasks(1, each, -(-threads // tasks))
 
 
 def window_count(scalar_bits: int, c: int) -> int:
@@ -56,18 +87,22 @@ def window_count(scalar_bits: int, c: int) -> int:
 
 
 @functools.lru_cache(maxsize=256)
-def plan_msm(n: int, scalar_bits: int, max_tables: int) -> MsmPlan:
-    """Return the plan of least cost: n additions a window, and the running sums of every bucket set.
+def plan_msm(n: int, cuts: Sequence[tuple[int, int]], max_rows: int) -> MsmPlan:
+    """Return the plan of least cost: an addition an entry, and the weighing of every bucket set.
 
     Parameters
     ----------
-    max_tables
-        How many multiples of each base there is room for, itself included.
+    cuts
+        Ways to cut a scalar: number of parts, and their bits.
+    max_rows
+        How many rows there is room for to each base: tables times images. Images without tables always have room.
     """
     plans = []
-    for c in range(4, 17):
-        windows = window_count(scalar_bits, c)
-        sets = -(-windows // min(max_tables, windows))
-        tables = -(-windows // sets)
-        plans.append(MsmPlan(c, windows, tables, sets))
-    return min(plans, key=lambda plan: plan.windows * n + BUCKET_COST * plan.sets * plan.buckets)
+    for images, bits in cuts:
+        for c in range(3, 17):
+            windows = window_count(bits, c)
+            sets = -(-windows // max(1, min(max_rows // images, windows)))
+            plans.append(MsmPlan(images, c, windows, -(-windows // sets), sets))
+    return min(
+        plans, key=lambda plan: plan.windows * plan.images * n + plan.sets * (BUCKET_COST * plan.buckets + SET_COST)
+    )

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from kernels.backend import Array, Bases, SparseMatrix
+from kernels import pairing_equation
+from kernels.backend import Array, Bases, CombinationAnswer, EquationAnswer, PairingEquation, SparseMatrix
 from kernels.cpu import msm as msm_algorithm
 from kernels.cpu.pairing import pairing_kernels
 from kernels.cpu.point_checks import point_checks
@@ -20,6 +21,7 @@ from kernels.operands import (
     check_columns,
     check_domain,
     check_elements,
+    check_equation_points,
     check_multiples,
     check_pairs,
     check_points,
@@ -157,6 +159,20 @@ class PortableBackend:
         value = np.empty(12 * curve.fp.limbs, np.uint64)
         kernels.miller_value(g1_points.reshape(-1), g2_points.reshape(-1), len(g1_points), value)
         return bool(kernels.exponentiates_to_one(value, 1))
+
+    def load_equation(self, curve: Curve, p: Array, q: Array, bases: Array) -> PairingEquation:
+        """Prepare a pairing equation to be checked many times."""
+        return pairing_equation.load(self, curve, *check_equation_points(curve, p, q), bases)
+
+    def check_equation(self, equation: PairingEquation, scalars: Array, a: Array, b: Array, c: Array) -> EquationAnswer:
+        """Check a pairing equation for A, B, C and scalars."""
+        return pairing_equation.check(self, equation, scalars, a, b, c)
+
+    def check_combination(
+        self, equation: PairingEquation, weights: Array, scalars: Array, a: Array, b: Array, c: Array
+    ) -> CombinationAnswer:
+        """Check equations at once, each raised to its weight."""
+        return pairing_equation.check_combined(self, equation, weights, scalars, a, b, c)
 
 
 class _Domain:

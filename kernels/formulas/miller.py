@@ -73,6 +73,12 @@ def add_step_d(t: Projective, p: tuple[Fp2, Fp2], q: tuple[Fp2, Fp2]) -> tuple[F
     return *total, by_y.scale(p[1]), by_x.scale(p[0]), constant
 
 
+def residue(t: Projective, q: tuple[Fp2, Fp2]) -> Projective:
+    """Zero, zero and Z exactly if T = Q; Z must then not be zero."""
+    x, y, z = t
+    return x - z * q[0], y - z * q[1], z
+
+
 def twisted_frobenius(q: tuple[Fp2, Fp2], factors: tuple[Fp2, Fp2]) -> tuple[Fp2, Fp2]:
     """The p-power endomorphism psi carried to the twist; see :func:`kernels.endomorphisms.twist_factors`."""
     return q[0].conjugate() * factors[0], q[1].conjugate() * factors[1]

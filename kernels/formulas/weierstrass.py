@@ -93,6 +93,36 @@ def curve_residue(point: Affine, b: Element) -> Element:
 
 
 Projective = tuple[Element, Element, Element]
+"""Homogeneous, x = X / Z and y = Y / Z, or Jacobian, x = X / Z^2 and y = Y / Z^3."""
+
+
+def double_jacobian(point: Projective) -> Projective:
+    """Twice a point in Jacobian coordinates; Z = 0 stays (dbl-2009-l: 2M + 5S)."""
+    x, y, z = point
+    xx, yy = x.square(), y.square()
+    yyyy = yy.square()
+    d = ((x + yy).square() - xx - yyyy).double()
+    e = xx.double() + xx
+    x3 = e.square() - d.double()
+    return x3, e * (d - x3) - yyyy.double().double().double(), (y * z).double()
+
+
+def add_mixed_jacobian(point: Projective, other: Affine) -> Projective:
+    """Sum with an affine point, 8M + 3S; Z = 0 if the two have equal x or Z is 0 already, right or wrong."""
+    (x1, y1, z1), (x2, y2) = point, other
+    zz = z1.square()
+    h, r = x2 * zz - x1, y2 * (z1 * zz) - y1
+    hh = h.square()
+    hhh, v = h * hh, x1 * hh
+    x3 = r.square() - hhh - v.double()
+    return x3, r * (v - x3) - y1 * hhh, z1 * h
+
+
+def jacobian_residue(point: Projective, other: Affine) -> Projective:
+    """Zero, zero and Z exactly if the point is the affine one; Z must then not be zero."""
+    (x, y, z), (x2, y2) = point, other
+    zz = z.square()
+    return x - x2 * zz, y - y2 * (z * zz), z
 
 
 def add_affine(point: Affine, difference: Affine, inverse: Element) -> Affine:

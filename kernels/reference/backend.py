@@ -8,13 +8,15 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from kernels.backend import Array, Bases, SparseMatrix
+from kernels import pairing_equation
+from kernels.backend import Array, Bases, CombinationAnswer, EquationAnswer, PairingEquation, SparseMatrix
 from kernels.curves import Curve, Group
 from kernels.encoding import ints_from_limbs, limbs_from_ints
 from kernels.operands import (
     check_columns,
     check_domain,
     check_elements,
+    check_equation_points,
     check_multiples,
     check_operands,
     check_pairs,
@@ -148,6 +150,20 @@ class ReferenceBackend:
         g1_points, g2_points = check_pairs(curve, g1_points, g2_points)
         left, right = group_law.decode(curve, "g1", g1_points), group_law.decode(curve, "g2", g2_points)
         return pairing_product_is_one(curve, list(zip(left, right, strict=True)))
+
+    def load_equation(self, curve: Curve, p: Array, q: Array, bases: Array) -> PairingEquation:
+        """Prepare a pairing equation to be checked many times."""
+        return pairing_equation.load(self, curve, *check_equation_points(curve, p, q), bases)
+
+    def check_equation(self, equation: PairingEquation, scalars: Array, a: Array, b: Array, c: Array) -> EquationAnswer:
+        """Check a pairing equation for A, B, C and scalars."""
+        return pairing_equation.check(self, equation, scalars, a, b, c)
+
+    def check_combination(
+        self, equation: PairingEquation, weights: Array, scalars: Array, a: Array, b: Array, c: Array
+    ) -> CombinationAnswer:
+        """Check equations at once, each raised to its weight."""
+        return pairing_equation.check_combined(self, equation, weights, scalars, a, b, c)
 
 
 def _encode(curve: Curve, values: Sequence[int], shape: tuple[int, ...]) -> Array:

@@ -18,15 +18,18 @@ from prover.computed_once import ComputedOnce
 from prover.errors import BadInput, InvalidProof
 from prover.groth16.keys import VerifyingKey
 from prover.groth16.membership import is_infinity, outside_group
-from prover.groth16.proof import Proof, elements_outside_group
+from prover.groth16.proof import Proof
 
 if TYPE_CHECKING:
-    from kernels.backend import Backend, Bases
+    from kernels.backend import Backend, PairingEquation
     from kernels.curves import Curve
     from kernels.encoding import Limbs
 
 PublicInputs: TypeAlias = "Limbs | Sequence[int]"
 """``uint64[public, 4]`` in standard form, or integers; without the leading constant 1."""
+
+ONE = limbs_from_ints([1], 4)
+"""The statement's constant signal."""
 
 
 @dataclass(frozen=True)
@@ -35,16 +38,16 @@ class PreparedVerifyingKey:
 
     Attributes
     ----------
-    ic
-        Bases of the MSM over the statement.
+    equation
+        e(A, B) e(-alpha, beta) e(sum_i a_i IC_i, -gamma) e(C, -delta) = 1.
     """
 
     vk: VerifyingKey
     backend: Backend
-    ic: Bases
+    equation: PairingEquation
 
 
-_ic: ComputedOnce[tuple[str, str], Bases] = ComputedOnce(capacity=256)
+_equations: ComputedOnce[tuple[str, str], PairingEquation] = ComputedOnce(capacity=256)
 
 
 def verify(vk: VerifyingKey, proof: Proof, public_inputs: PublicInputs, backend: Backend | None = None) -> None:
@@ -59,20 +62,30 @@ def verify(vk: VerifyingKey, proof: Proof, public_inputs: PublicInputs, backend:
         itself is malformed.
     """
     key = prepare_verifying_key(vk, backend or kernels.get_backend())
-    statement = public_input_limbs(vk, public_inputs)
+    check_proof(key, proof, public_input_limbs(vk, public_inputs))
+
+
+def check_proof(key: PreparedVerifyingKey, proof: Proof, statement: Limbs) -> None:
+    """Return if the proof is valid for these public inputs, as :func:`public_input_limbs` gives them.
+
+    Raises
+    ------
+    InvalidProof
+        If it is not.
+    """
     (fault,) = proof_faults(key, [proof])
     if fault:
         raise InvalidProof(fault)
-    one = limbs_from_ints([1], 4)
-    ic = key.backend.msm(key.ic, np.concatenate([one, statement]))
-    left = np.stack([negated(vk.curve, proof.a), vk.alpha_g1, ic, proof.c])
-    right = np.stack([proof.b, vk.beta_g2, vk.gamma_g2, vk.delta_g2])
-    if not key.backend.pairing_product_is_one(vk.curve, left, right):
+    scalars = np.concatenate([ONE, statement])
+    answer = key.backend.check_equation(key.equation, scalars, proof.a, proof.b, proof.c)
+    if not answer.b_in_subgroup:
+        raise InvalidProof(_outside("b"))
+    if not answer.holds:
         raise InvalidProof
 
 
 def prepare_verifying_key(vk: VerifyingKey, backend: Backend) -> PreparedVerifyingKey:
-    """Validate a verifying key, once for each key and backend.
+    """Validate a verifying key and prepare its equation, once for each key and backend.
 
     Raises
     ------
@@ -80,18 +93,19 @@ def prepare_verifying_key(vk: VerifyingKey, backend: Backend) -> PreparedVerifyi
         If a point is off the curve or outside its subgroup, or alpha, beta, gamma or delta is infinity: with any of
         these proofs can be forged.
     """
-    ic = _ic.get((vk.fingerprint, backend.name), lambda: _validated_ic(vk, backend))
-    return PreparedVerifyingKey(vk, backend, ic)
+    equation = _equations.get((vk.fingerprint, backend.name), lambda: _validated_equation(vk, backend))
+    return PreparedVerifyingKey(vk, backend, equation)
 
 
-def _validated_ic(vk: VerifyingKey, backend: Backend) -> Bases:
+def _validated_equation(vk: VerifyingKey, backend: Backend) -> PairingEquation:
     g1 = np.concatenate([vk.alpha_g1[np.newaxis], vk.ic])
     g2 = np.stack([vk.beta_g2, vk.gamma_g2, vk.delta_g2])
     if is_infinity(g1[:1]).any() or is_infinity(g2).any():
         raise BadInput("alpha, beta, gamma or delta of the verifying key is the point at infinity")
     if outside_group(backend, vk.curve, "g1", g1).any() or outside_group(backend, vk.curve, "g2", g2).any():
         raise BadInput("a point of the verifying key is off the curve or outside its subgroup")
-    return backend.load_bases(vk.curve, "g1", vk.ic)
+    q = np.stack([vk.beta_g2, negated(vk.curve, vk.gamma_g2), negated(vk.curve, vk.delta_g2)])
+    return backend.load_equation(vk.curve, negated(vk.curve, vk.alpha_g1), q, vk.ic)
 
 
 def public_input_limbs(vk: VerifyingKey, public_inputs: PublicInputs) -> Limbs:
@@ -105,6 +119,7 @@ def public_input_limbs(vk: VerifyingKey, public_inputs: PublicInputs) -> Limbs:
     if isinstance(public_inputs, np.ndarray):
         if public_inputs.dtype != np.uint64 or public_inputs.ndim != 2 or public_inputs.shape[1] != 4:
             raise BadInput("an array of public inputs must be uint64[public, 4] (standard form)")
+        public_inputs = np.array(public_inputs, order="C")  # a copy that nobody else can change
         values = ints_from_limbs(public_inputs)
     else:
         values = _integers(public_inputs)
@@ -113,7 +128,7 @@ def public_input_limbs(vk: VerifyingKey, public_inputs: PublicInputs) -> Limbs:
     for index, value in enumerate(values):
         if not 0 <= value < vk.curve.fr.modulus:
             raise BadInput(f"public input {index} is not in 0 ... r - 1 of {vk.curve.fr.name}")
-    return limbs_from_ints(values, 4)
+    return public_inputs if isinstance(public_inputs, np.ndarray) else limbs_from_ints(values, 4)
 
 
 def _integers(values: Sequence[int]) -> list[int]:
@@ -124,22 +139,34 @@ def _integers(values: Sequence[int]) -> list[int]:
 
 
 def proof_faults(key: PreparedVerifyingKey, proofs: Sequence[Proof]) -> list[str | None]:
-    """What keeps each proof from entering the pairing equation, if anything does."""
-    curve = key.vk.curve.name
-    elements = iter(elements_outside_group([proof for proof in proofs if proof.curve == curve], key.backend))
+    """What keeps each proof from entering the pairing equation, if anything does.
+
+    Whether B, here found to be on its curve, is in its subgroup is for the equation to say.
+    """
+    curve, backend = key.vk.curve, key.backend
+    here = [proof for proof in proofs if proof.curve == curve.name]
+    faults: list[str | None] = [None] * len(here)
+    if here:
+        outside = outside_group(
+            backend, curve, "g1", np.stack([point for proof in here for point in (proof.a, proof.c)])
+        )
+        off = ~backend.on_curve(curve, "g2", np.stack([proof.b for proof in here]))
+        for element, bad in (("b", off), ("c", outside[1::2]), ("a", outside[::2])):
+            for index in np.flatnonzero(bad):
+                faults[index] = _outside(element)
+    found = iter(faults)
     return [
-        _outside(next(elements)) if proof.curve == curve else f"the proof is on {proof.curve}, the key on {curve}"
+        next(found) if proof.curve == curve.name else f"the proof is on {proof.curve}, the key on {curve.name}"
         for proof in proofs
     ]
 
 
-def _outside(elements: list[str]) -> str | None:
-    return f"element {elements[0]} of the proof is off the curve or outside its subgroup" if elements else None
+def _outside(element: str) -> str:
+    return f"element {element} of the proof is off the curve or outside its subgroup"
 
 
 def negated(curve: Curve, point: Limbs) -> Limbs:
-    """The inverse (x, -y) of one affine point of G1 with reduced coordinates."""
-    y = ints_from_limbs(point[1])[0]
-    # p - y is -y in Montgomery form too; y = 0 only at infinity, as no point of G1 has order two.
-    minus_y = limbs_from_ints([curve.fp.modulus - y if y else 0], curve.fp.limbs)
-    return np.concatenate([point[:1], minus_y])
+    """The inverse (x, -y) of one affine point of either group with reduced coordinates."""
+    # p - y is -y in Montgomery form too.
+    minus_y = limbs_from_ints([-y % curve.fp.modulus for y in ints_from_limbs(point[1])], curve.fp.limbs)
+    return np.stack([point[0], minus_y.reshape(point[1].shape)])

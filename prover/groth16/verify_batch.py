@@ -16,16 +16,17 @@ from dataclasses import dataclass
 import numpy as np
 
 import kernels
-from kernels.backend import Backend
+from kernels.backend import Backend, CombinationAnswer
+from kernels.curves import Curve
 from kernels.encoding import Limbs, ints_from_limbs, limbs_from_ints
 from kernels.endomorphisms import cube_root_endomorphism
 from prover.errors import BadInput, InvalidProof
 from prover.groth16.keys import VerifyingKey
 from prover.groth16.proof import Proof
 from prover.groth16.verify import (
+    ONE,
     PreparedVerifyingKey,
     PublicInputs,
-    negated,
     prepare_verifying_key,
     proof_faults,
     public_input_limbs,
@@ -61,82 +62,75 @@ def verify_batch(
     if len(proofs) != len(public_inputs):
         raise BadInput(f"{len(proofs)} proofs come with {len(public_inputs)} sets of public inputs")
     key = prepare_verifying_key(vk, backend or kernels.get_backend())
-    sound: list[tuple[int, Proof, list[int]]] = []
+    sound: list[_Item] = []
     bad: list[int] = []
     faults = proof_faults(key, proofs)
     for index, (proof, inputs, fault) in enumerate(zip(proofs, public_inputs, faults, strict=True)):
         try:
-            statement = ints_from_limbs(public_input_limbs(vk, inputs))
+            statement = public_input_limbs(vk, inputs)
         except BadInput:
             fault = "malformed public inputs"  # noqa: PLW2901
         if fault:
             bad.append(index)
         else:
-            sound.append((index, proof, statement))
-    weighted = _weigh(key, sound)
-    bad += _invalid(key, weighted)
+            sound.append(_Item(index, proof, statement))
+    bad += _invalid(key, sound)
     if bad:
         named = ", ".join(str(index) for index in sorted(bad))
         raise InvalidProof(f"of {len(proofs)} proofs these do not verify: {named}", sorted(bad))
 
 
 @dataclass(frozen=True)
-class _Weighted:
-    """One item of the combination: z, the statement a_1, ..., and the points z A, B, C."""
+class _Item:
+    """A proof whose elements are on their curves, A and C in their subgroup."""
 
     index: int
-    weight: int
-    statement: list[int]
-    a: Limbs
-    b: Limbs
-    c: Limbs
+    proof: Proof
+    statement: Limbs
 
 
-def _weigh(key: PreparedVerifyingKey, items: list[tuple[int, Proof, list[int]]]) -> list[_Weighted]:
-    """Draw a weight for each item: u + v s with 64-bit u and v, not both 0, and s a cube root of unity modulo r.
-
-    They are as many as 128-bit integers, and half as costly where G1's endomorphism is used. They are distinct modulo
-    r, too: u + v s = 0 would make u^2 - u v + v^2 a multiple of r, but for differences of such pairs it is below 2^131.
-    """
+def _invalid(key: PreparedVerifyingKey, items: list[_Item]) -> list[int]:
+    """Indices of the invalid items, by bisection; what is left alone is verified alone."""
     if not items:
         return []
-    curve = key.vk.curve
-    s = cube_root_endomorphism(curve).eigenvalue
-    weights = []
-    for _ in items:
-        v, u = divmod(nonzero_below(secrets, 1 << _WEIGHT_BITS), 1 << (_WEIGHT_BITS // 2))
-        weights.append((u + v * s) % curve.fr.modulus)
-    points = np.stack([proof.a for _, proof, _ in items])
-    a = key.backend.multiply_points(curve, "g1", points, limbs_from_ints(weights, 4))
-    return [
-        _Weighted(index, weight, statement, weighted, proof.b, proof.c)
-        for (index, proof, statement), weight, weighted in zip(items, weights, a, strict=True)
-    ]
-
-
-def _invalid(key: PreparedVerifyingKey, items: list[_Weighted]) -> list[int]:
-    """Indices of the invalid items, by bisection; the proofs are fixed, so the weights may serve again."""
-    if not items or _holds(key, items):
-        return []
     if len(items) == 1:
-        return [items[0].index]
+        (item,), proof = items, items[0].proof
+        scalars = np.concatenate([ONE, item.statement])
+        holds = key.backend.check_equation(key.equation, scalars, proof.a, proof.b, proof.c).holds
+        return [] if holds else [item.index]
+    answer = _check_combination(key, items)
+    if answer.holds:
+        return []
+    if not answer.b_in_subgroup.all():
+        told = zip(items, answer.b_in_subgroup, strict=True)
+        outside = [item.index for item, inside in told if not inside]
+        return outside + _invalid(key, [item for item in items if item.index not in outside])
     middle = len(items) // 2
     return _invalid(key, items[:middle]) + _invalid(key, items[middle:])
 
 
-def _holds(key: PreparedVerifyingKey, items: list[_Weighted]) -> bool:
-    vk, backend, r = key.vk, key.backend, key.vk.curve.fr.modulus
-    weights = [item.weight for item in items]
-    total = sum(weights) % r
-    columns = zip(*(item.statement for item in items), strict=True)
-    statement = [total, *(sum(map(int.__mul__, weights, column)) % r for column in columns)]
-    alpha = backend.load_bases(vk.curve, "g1", vk.alpha_g1[np.newaxis])
-    c = backend.load_bases(vk.curve, "g1", np.stack([item.c for item in items]))
-    right_side = (
-        backend.msm(alpha, limbs_from_ints([total], 4)),
-        backend.msm(key.ic, limbs_from_ints(statement, 4)),
-        backend.msm(c, limbs_from_ints(weights, 4)),
+def _check_combination(key: PreparedVerifyingKey, items: list[_Item]) -> CombinationAnswer:
+    curve = key.vk.curve
+    weights = _draw_weights(curve, len(items))
+    statements = ints_from_limbs(np.stack([item.statement for item in items])) if key.vk.public else []
+    columns = [statements[i :: key.vk.public] for i in range(key.vk.public)]
+    scalars = [sum(weights), *(sum(map(int.__mul__, weights, column)) for column in columns)]
+    return key.backend.check_combination(
+        key.equation,
+        limbs_from_ints(weights, 4),
+        limbs_from_ints([scalar % curve.fr.modulus for scalar in scalars], 4),
+        np.stack([item.proof.a for item in items]),
+        np.stack([item.proof.b for item in items]),
+        np.stack([item.proof.c for item in items]),
     )
-    g1 = np.stack([*(item.a for item in items), *(negated(vk.curve, point) for point in right_side)])
-    g2 = np.stack([*(item.b for item in items), vk.beta_g2, vk.gamma_g2, vk.delta_g2])
-    return backend.pairing_product_is_one(vk.curve, g1, g2)
+
+
+def _draw_weights(curve: Curve, n: int) -> list[int]:
+    """Draw n weights u + v s with 64-bit u and v, not both 0, and s a cube root of unity modulo r.
+
+    They are as many as 128-bit integers, and half as costly where G1's endomorphism is used. They are distinct modulo
+    r, too: u + v s = 0 would make u^2 - u v + v^2 a multiple of r, but for differences of such pairs it is below 2^131.
+    """
+    half, s, r = _WEIGHT_BITS // 2, cube_root_endomorphism(curve).eigenvalue, curve.fr.modulus
+    drawn = [nonzero_below(secrets, 1 << _WEIGHT_BITS) for _ in range(n)]
+    return [((w & ((1 << half) - 1)) + (w >> half) * s) % r for w in drawn]

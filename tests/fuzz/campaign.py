@@ -25,6 +25,7 @@ CHECKS: dict[Check, float] = {
     scalars.check_sparse_product: 12,
     scalars.check_arithmetic: 8,
     pairings.check_pairing_product: 10,
+    pairings.check_pairing_equation: 6,
     proofs.check_proof: 12,
 }
 """What is checked, and how often relative to one another."""

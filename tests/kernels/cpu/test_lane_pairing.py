@@ -9,6 +9,7 @@ from kernels import get_backend, limbs_from_ints, points_from_ints
 from kernels.cpu.features import has_ifma
 from kernels.cpu.ifma import IfmaBackend
 from kernels.cpu.lane_pairing import CHUNK, miller_values
+from kernels.cpu.packed_pairing import packed_pairing
 from kernels.cpu.pairing import pairing_kernels
 
 WITH_IFMA = pytest.param(
@@ -27,8 +28,12 @@ def is_one(curve, native):
     """Whether the product is one, by lanes however few the pairs."""
 
     def of(g1, g2):
-        values = miller_values(curve, native, g1, g2)
-        return pairing_kernels(curve).exponentiates_to_one(values.reshape(-1), len(values))
+        values, inside = miller_values(curve, native, g1, g2)
+        assert inside.all()
+        # By one lane and packed, which must agree.
+        answer = pairing_kernels(curve).exponentiates_to_one(values.reshape(-1), len(values))
+        assert packed_pairing(curve, native).is_one(values, []) == answer
+        return answer
 
     return of
 

@@ -1,0 +1,145 @@
+"""Which rows go into which bucket: the index work of a multi-scalar multiplication, the same for every group.
+
+An *entry* names a row and a sign (see :mod:`kernels.cpu.lane_rows`). Entries lie sorted by bucket: those of bucket b at
+``starts[b]`` to ``starts[b + 1]``.
+
+A bucket of magnitude k counts k times. Instead of running through all of them, :attr:`BucketKernels.regroup` makes two
+short lists of each long one: with k = hi 2^h + lo, the sum of k bucket_k is 2^h times that of hi row_hi, plus that of
+lo column_lo, where row_hi is the sum of all buckets with that hi and column_lo of those with that lo. Rows and columns
+are buckets again, summed by the same additions, two for each bucket of the long list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numba import types
+
+from kernels.cpu.compilation import I64, I64_OUT, U8, U32, U32_OUT, U64, KernelSet, compiled_once
+
+INT = types.int64
+CHUNK = 1024  # digits at a time, in the first-level cache
+
+
+@dataclass(frozen=True)
+class BucketKernels:
+    """Compiled steps; arrays flat. Bucket b of a list holds magnitude b + 1.
+
+    Attributes
+    ----------
+    sort
+        ``(words, negative, parts, word_count, window_bits, windows, sets, stride, first_set, set_count, first, last,
+        list, buckets, starts, entries)``: the entries of parts first .. last of one MSM in some bucket sets, as lists
+        ``list`` to ``list + set_count - 1`` of ``buckets``, appended to what the lists before have: window
+        w = t sets + u takes its rows from table t and its buckets from set u.
+    regroup
+        ``(entries, starts, lists, log2_length, h, out_entries, out_starts)``: a list of rows and one of columns of each
+        list whose buckets have an entry or none, of 2^(log2_length - h) buckets each.
+    """
+
+    sort: Callable[..., None]
+    regroup: Callable[[Any, Any, int, int, int, Any, Any], None]
+
+
+@compiled_once
+def bucket_kernels() -> BucketKernels:
+    """Compile, or load, the kernels."""
+    kernels = KernelSet("buckets")
+
+    @kernels.inner
+    def read_digits(
+        words: Any, negative: Any, parts: int, word_count: int, c: int, w: int, last_window: bool, first: int, n: int,
+        digits: Any,
+    ) -> None:  # fmt: skip
+        # Digits of window w of parts first .. first + n - 1; see kernels.cpu.digits. Straight-line, for the vectoriser.
+        word, shift, mask = (c * w) >> 6, np.uint64((c * w) & 63), np.uint64((1 << c) - 1)
+        half = np.int32(0 if last_window else 1 << (c - 1))
+        low = words[word * parts + first : word * parts + first + n]
+        spills = ((c * w) & 63) + c > 64 and word + 1 < word_count
+        high = words[(word + 1) * parts + first : (word + 1) * parts + first + n] if spills else low
+        up, high_mask = np.uint64(64) - shift, mask if spills else np.uint64(0)
+        for i in range(n):
+            value = (low[i] >> shift) | ((high[i] << (up & np.uint64(63))) & high_mask)
+            digit = np.int32(value & mask) - half
+            digits[i] = -digit if negative[first + i] else digit
+
+    @kernels.kernel(U64, U8, *[INT] * 12, I64_OUT, U32_OUT)
+    def sort(
+        words: Any,
+        negative: Any,
+        parts: int,
+        word_count: int,
+        window_bits: int,
+        windows: int,
+        sets: int,
+        stride: int,
+        first_set: int,
+        set_count: int,
+        first: int,
+        last: int,
+        number: int,
+        buckets: int,
+        starts: Any,
+        entries: Any,
+    ) -> None:
+        base = number * buckets
+        size = set_count * buckets
+        begin = starts[base]
+        counts = np.zeros(size + 1, np.int64)
+        digits = np.empty(CHUNK, np.int32)
+        for u in range(set_count):
+            for w in range(first_set + u, windows, sets):
+                for start in range(first, last, CHUNK):
+                    n = min(CHUNK, last - start)
+                    read_digits(words, negative, parts, word_count, window_bits, w, w == windows - 1, start, n, digits)
+                    for i in range(n):
+                        if digits[i]:
+                            counts[u * buckets + abs(digits[i])] += 1
+        for b in range(size):
+            counts[b + 1] += counts[b]
+        for u in range(set_count):
+            for w in range(first_set + u, windows, sets):
+                for start in range(first, last, CHUNK):
+                    n, row = min(CHUNK, last - start), w // sets * stride + start
+                    read_digits(words, negative, parts, word_count, window_bits, w, w == windows - 1, start, n, digits)
+                    for i in range(n):
+                        digit = digits[i]
+                        if digit:
+                            bucket = u * buckets + abs(digit) - 1
+                            entries[begin + counts[bucket]] = np.uint32((row + i) << 2) | np.uint32(digit < 0)
+                            counts[bucket] += 1
+        # Every count has moved to where its bucket ends.
+        for b in range(size):
+            starts[base + b + 1] = begin + counts[b]
+
+    @kernels.kernel(U32, I64, INT, INT, INT, U32_OUT, I64_OUT)
+    def regroup(
+        entries: Any, starts: Any, lists: int, log2_length: int, h: int, out_entries: Any, out_starts: Any
+    ) -> None:
+        rows, columns = 1 << (log2_length - h), 1 << h
+        length, place, out = rows * columns, 0, 0
+        out_starts[0] = 0
+        for number in range(lists):
+            base = number * length
+            # Buckets 0 .. length - 1 hold magnitudes 1 .. length: hi 2^h + lo + 1, so lo + 1 of the columns is never 0.
+            for hi in range(1, rows + 1):
+                if hi < rows:  # row hi is bucket hi - 1; row 0 counts nothing, and so the last bucket stays empty
+                    for bucket in range(base + hi * columns, base + (hi + 1) * columns):
+                        if starts[bucket + 1] > starts[bucket]:
+                            out_entries[place] = entries[starts[bucket]]
+                            place += 1
+                out += 1
+                out_starts[out] = place
+            for lo in range(rows):
+                if lo < columns:
+                    for bucket in range(base + lo, base + length, columns):
+                        if starts[bucket + 1] > starts[bucket]:
+                            out_entries[place] = entries[starts[bucket]]
+                            place += 1
+                out += 1
+                out_starts[out] = place
+
+    return BucketKernels(sort, regroup)

@@ -1,0 +1,43 @@
+"""Shapes of multi-scalar multiplications."""
+
+import pytest
+
+from kernels.cpu.msm_plan import BUCKET_COST, SET_COST, TASK_ENTRIES, plan_msm
+
+CUTS = ((1, 255), (2, 127))
+
+
+@pytest.mark.parametrize("max_rows", [1, 2, 3, 7, 100])
+@pytest.mark.parametrize("n", [0, 1, 100, 5000, 1 << 16, 1 << 20])
+def test_every_window_has_a_table_and_a_bucket_set(n, max_rows):
+    plan = plan_msm(n, CUTS, max_rows)
+    assert plan.tables == 1 or plan.tables * plan.images <= max_rows
+    assert plan.tables * plan.sets >= plan.windows
+    assert (plan.tables - 1) * plan.sets < plan.windows  # no table without a window
+    assert plan.list_length << sum(plan.regroupings) == plan.buckets
+    assert len(plan.list_exponents) == 1 << len(plan.regroupings)
+    assert plan.list_exponents[-1] == 0
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.parametrize("msms", [1, 3, 1000])
+@pytest.mark.parametrize("n", [0, 1, 100, 5000, 1 << 18])
+def test_tasks_cover_a_batch_and_keep_every_thread_busy(n, msms, threads):
+    plan = plan_msm(n, CUTS, 1)
+    tasks = plan.tasks(n, msms, threads)
+    assert 1 <= tasks.sets_each <= plan.sets
+    assert tasks.slices >= 1
+    count = -(-msms // tasks.msms_each) * -(-plan.sets // tasks.sets_each) * tasks.slices
+    assert count >= min(threads, msms)
+    if tasks.msms_each > 1:
+        assert tasks.sets_each == plan.sets
+        assert tasks.msms_each * plan.windows * plan.images * n <= TASK_ENTRIES
+
+
+def test_more_tables_never_cost_more():
+    def additions(plan, n):
+        return plan.windows * plan.images * n + plan.sets * (BUCKET_COST * plan.buckets + SET_COST)
+
+    for n in (100, 4000, 1 << 16):
+        costs = [additions(plan_msm(n, CUTS, rows), n) for rows in (1, 4, 100)]
+        assert costs == sorted(costs, reverse=True)
