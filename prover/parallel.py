@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -27,15 +27,23 @@ from prover.groth16.keys import ProvingKey
 from prover.groth16.phases import OnPhase, Phase, ShouldStop
 from prover.groth16.proof import Proof
 from prover.groth16.prove import ATTEMPTS, device_fault, prove_unverified
+from prover.groth16.prove_rows import MOST_CONSTRAINTS, MOST_ROWS, prove_rows
 from prover.groth16.verify_batch import verify_batch
 from prover.key_cache import shared_key
 from prover.pool import ProverPool, default_pool
+from prover.r1cs import validate_shape
 
 if TYPE_CHECKING:
     from kernels.encoding import Limbs
     from prover.circuit import Circuit
 
 _log = logging.getLogger(__name__)
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+LEAST_VERIFIED_TOGETHER = 16
+"""Proofs that are verified in one product at least: fewer would pay too much for its final exponentiation."""
 
 OnItemPhase: TypeAlias = Callable[[int, Phase, float], None]
 """Called from the proving threads with an item's index, the phase that ended and its seconds."""
@@ -163,6 +171,7 @@ class ParallelProver:
         self._check_batch(witnesses)
         backend = self.config.backend or kernels.get_backend()
         threads = max(1, self.pool.threads // len(witnesses))
+        small = self.key.domain_size <= MOST_CONSTRAINTS
 
         def prove_item(index: int) -> ProofResult:
             return _prove_item(
@@ -180,9 +189,11 @@ class ParallelProver:
         for _ in range(ATTEMPTS):
             if not pending:
                 break
-            together = self._run_together(witnesses, pending, backend, started, should_stop, on_phase)
-            results.update(zip(pending, together or self._run(prove_item, pending), strict=True))
-            pending = _invalid(self.key, [(i, results[i]) for i in pending], backend)
+            made = self._run_together(witnesses, pending, backend, started, should_stop, on_phase)
+            if made is None and small:
+                made = self._run_rows(witnesses, pending, backend, started, should_stop, on_phase)
+            results.update(zip(pending, made or self._run(prove_item, pending), strict=True))
+            pending = self._invalid([(i, results[i]) for i in pending], backend)
         for index in pending:
             results[index] = replace(results[index], proof=None, public_inputs=None, error=device_fault(backend))
         return BatchResult(tuple(results[i] for i in range(len(witnesses))), time.perf_counter() - started)
@@ -201,15 +212,43 @@ class ParallelProver:
             return None
         task = partial(_prove_together, self.key, [witnesses[i] for i in indices], backend)
         stop = None if should_stop is None else (lambda position: should_stop(indices[position]))
-        phase = None if on_phase is None else (lambda *ended: [on_phase(i, *ended) for i in indices] and None)
+        phase = None if on_phase is None else partial(_phase_of_all, on_phase, indices)
         future = self.pool.submit(task, submitted, stop, phase)
         try:
             return future.result()
         finally:
             future.cancel()
 
-    def _run(self, prove_item: Callable[[int], ProofResult], indices: Sequence[int]) -> list[ProofResult]:
-        futures = [self.pool.submit(prove_item, index) for index in indices]
+    def _run_rows(
+        self,
+        witnesses: Limbs | Sequence[Limbs],
+        indices: Sequence[int],
+        backend: Backend,
+        submitted: float,
+        should_stop: ShouldStopItem | None,
+        on_phase: OnItemPhase | None,
+    ) -> list[ProofResult]:
+        """Prove items of a small circuit, some together in each task of the pool."""
+        each = min(MOST_ROWS, -(-len(indices) // self.pool.threads))
+
+        def prove_part(part: Sequence[int]) -> list[ProofResult]:
+            stop = None if should_stop is None else (lambda row: should_stop(part[row]))
+            phase = None if on_phase is None else partial(_phase_of_all, on_phase, part)
+            return _prove_rows(self.key, [witnesses[i] for i in part], backend, submitted, stop, phase)
+
+        parts = [indices[first : first + each] for first in range(0, len(indices), each)]
+        return [result for part in self._run(prove_part, parts) for result in part]
+
+    def _invalid(self, results: Sequence[tuple[int, ProofResult]], backend: Backend) -> list[int]:
+        """Indices of the proofs that do not verify; each thread of the pool verifies a part."""
+        made = [(i, item) for i, item in results if item.proof is not None]
+        each = max(LEAST_VERIFIED_TOGETHER, -(-len(made) // self.pool.threads))
+        parts = [made[first : first + each] for first in range(0, len(made), each)]
+        found = self._run(partial(_invalid, self.key, backend), parts)
+        return [index for part in found for index in part]
+
+    def _run(self, work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+        futures = [self.pool.submit(work, item) for item in items]
         try:
             return [future.result() for future in futures]
         finally:
@@ -270,25 +309,74 @@ def _prove_together(
     except (DeviceError, NvrtcError, DoesNotFitError) as error:
         backend.failed(error)
         return None
+    return _results(pk, witnesses, outcomes, submitted, begun)
+
+
+def _prove_rows(
+    pk: ProvingKey,
+    witnesses: Sequence[Limbs],
+    backend: Backend,
+    submitted: float,
+    should_stop: ShouldStopItem | None,
+    on_phase: OnPhase | None,
+) -> list[ProofResult]:
+    """Prove items of a small circuit together without verifying them; what goes wrong becomes the items' error."""
+    begun = time.perf_counter()
+    outcomes: list[Proof | ProverError] = [_shape_error(pk, witness) or _NOT_MADE for witness in witnesses]
+    shaped = [row for row, outcome in enumerate(outcomes) if outcome is _NOT_MADE]
+    stop = None if should_stop is None else (lambda row: should_stop(shaped[row]))
+    if shaped:
+        rows = np.stack([witnesses[row] for row in shaped])
+        try:
+            made = prove_rows(pk, rows, backend, should_stop=stop, on_phase=on_phase)
+        except Exception as unexpected:  # noqa: BLE001 - as for single items
+            _log.exception("backend %s failed", backend.name)
+            fault = DeviceFault(f"backend {backend.name} failed with {type(unexpected).__name__}; see the log")
+            made = [fault] * len(shaped)
+        for row, outcome in zip(shaped, made, strict=True):
+            outcomes[row] = outcome
+    return _results(pk, witnesses, outcomes, submitted, begun)
+
+
+def _phase_of_all(on_phase: OnItemPhase, indices: Sequence[int], phase: Phase, seconds: float) -> None:
+    for index in indices:
+        on_phase(index, phase, seconds)
+
+
+_NOT_MADE = DeviceFault("the proof was not made")
+
+
+def _shape_error(pk: ProvingKey, witness: Limbs) -> ProverError | None:
+    try:
+        validate_shape(witness, (pk.r1cs.variables, 4), "witness")
+    except BadInput as refused:
+        return refused.with_traceback(None)  # its frames hold the witness
+    return None
+
+
+def _results(
+    pk: ProvingKey,
+    witnesses: Sequence[Limbs],
+    outcomes: Sequence[Proof | ProverError],
+    submitted: float,
+    begun: float,
+) -> list[ProofResult]:
+    """Items that were proved together: each counts its share of the time."""
     ended = time.perf_counter()
     each = (ended - begun) / len(witnesses)
-    return [
-        ProofResult(
-            None if isinstance(outcome, ProverError) else outcome,
-            None if isinstance(outcome, ProverError) else witness[1 : pk.metadata.public + 1].copy(),
-            outcome if isinstance(outcome, ProverError) else None,
-            ended - submitted,
-            each,
-        )
-        for outcome, witness in zip(outcomes, witnesses, strict=True)
-    ]
+    results = []
+    for outcome, witness in zip(outcomes, witnesses, strict=True):
+        if isinstance(outcome, ProverError):
+            results.append(ProofResult(None, None, outcome, ended - submitted, each))
+        else:
+            statement = witness[1 : pk.metadata.public + 1].copy()
+            results.append(ProofResult(outcome, statement, None, ended - submitted, each))
+    return results
 
 
-def _invalid(pk: ProvingKey, results: Sequence[tuple[int, ProofResult]], backend: Backend) -> list[int]:
+def _invalid(pk: ProvingKey, backend: Backend, results: Sequence[tuple[int, ProofResult]]) -> list[int]:
     """Indices of the proofs that do not verify."""
     made = [(i, item.proof, item.public_inputs) for i, item in results if item.proof and item.public_inputs is not None]
-    if not made:
-        return []
     indices, proofs, public_inputs = zip(*made, strict=True)
     try:
         verify_batch(pk.verifying_key, proofs, public_inputs, trusted_backend(backend))

@@ -84,17 +84,19 @@ class R1CS:
         """
         validate_shape(witnesses, (None, self.variables, 4), "witness batch")
         errors: list[BadInput | None] = [None] * len(witnesses)
-        well_formed = []
-        for item, witness in enumerate(witnesses):
+        suspect = values_at_or_above(witnesses, self.curve.fr.modulus).any(axis=1)
+        suspect |= (witnesses[:, 0] != limbs_from_ints([1], 4)).any(axis=1)
+        for item in np.flatnonzero(suspect):
             try:
-                validate_witness(self.curve, self.variables, witness)
-                well_formed.append(item)
+                validate_witness(self.curve, self.variables, witnesses[item])
             except BadInput as error:
                 errors[item] = error
+        well_formed = np.flatnonzero(~suspect)
         step = max(1, _CHUNK_BYTES // (32 * max(self.constraints, self.variables)))
         for start in range(0, len(well_formed), step):
             chunk = well_formed[start : start + step]
-            for item, unsatisfied in zip(chunk, self._first_unsatisfied(witnesses[chunk], backend), strict=True):
+            rows = witnesses if len(chunk) == len(witnesses) else witnesses[chunk]
+            for item, unsatisfied in zip(chunk, self._first_unsatisfied(rows, backend), strict=True):
                 errors[item] = unsatisfied
         return errors
 

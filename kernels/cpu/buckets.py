@@ -31,10 +31,10 @@ class BucketKernels:
     Attributes
     ----------
     sort
-        ``(words, negative, parts, word_count, window_bits, windows, sets, stride, first_set, set_count, first, last,
-        list, buckets, starts, entries)``: the entries of parts first .. last of one MSM in some bucket sets, as lists
-        ``list`` to ``list + set_count - 1`` of ``buckets``, appended to what the lists before have: window
-        w = t sets + u takes its rows from table t and its buckets from set u.
+        ``(words, negative, msms, parts, word_count, window_bits, windows, sets, stride, first_set, set_count, first,
+        last, buckets, starts, entries)``: the entries of parts first .. last of each MSM in some bucket sets,
+        ``set_count`` lists of ``buckets`` an MSM: window w = t sets + u takes its rows from table t and its buckets
+        from set u.
     regroup
         ``(entries, starts, lists, log2_length, h, out_entries, out_starts)``: a list of rows and one of columns of each
         list whose buckets have an entry or none, of 2^(log2_length - h) buckets each.
@@ -66,26 +66,11 @@ def bucket_kernels() -> BucketKernels:
             digit = np.int32(value & mask) - half
             digits[i] = -digit if negative[first + i] else digit
 
-    @kernels.kernel(U64, U8, *[INT] * 12, I64_OUT, U32_OUT)
-    def sort(
-        words: Any,
-        negative: Any,
-        parts: int,
-        word_count: int,
-        window_bits: int,
-        windows: int,
-        sets: int,
-        stride: int,
-        first_set: int,
-        set_count: int,
-        first: int,
-        last: int,
-        number: int,
-        buckets: int,
-        starts: Any,
-        entries: Any,
-    ) -> None:
-        base = number * buckets
+    @kernels.inner
+    def sort_one(
+        words: Any, negative: Any, parts: int, word_count: int, window_bits: int, windows: int, sets: int, stride: int,
+        first_set: int, set_count: int, first: int, last: int, base: int, buckets: int, starts: Any, entries: Any,
+    ) -> None:  # fmt: skip
         size = set_count * buckets
         begin = starts[base]
         counts = np.zeros(size + 1, np.int64)
@@ -114,6 +99,34 @@ def bucket_kernels() -> BucketKernels:
         # Every count has moved to where its bucket ends.
         for b in range(size):
             starts[base + b + 1] = begin + counts[b]
+
+    @kernels.kernel(U64, U8, *[INT] * 12, I64_OUT, U32_OUT)
+    def sort(
+        words: Any,
+        negative: Any,
+        msms: int,
+        parts: int,
+        word_count: int,
+        window_bits: int,
+        windows: int,
+        sets: int,
+        stride: int,
+        first_set: int,
+        set_count: int,
+        first: int,
+        last: int,
+        buckets: int,
+        starts: Any,
+        entries: Any,
+    ) -> None:
+        starts[0] = 0
+        for number in range(msms):
+            of_msm = words[number * word_count * parts : (number + 1) * word_count * parts]
+            signs = negative[number * parts : (number + 1) * parts]
+            sort_one(
+                of_msm, signs, parts, word_count, window_bits, windows, sets, stride, first_set, set_count, first, last,
+                number * set_count * buckets, buckets, starts, entries,
+            )  # fmt: skip
 
     @kernels.kernel(U32, I64, INT, INT, INT, U32_OUT, I64_OUT)
     def regroup(

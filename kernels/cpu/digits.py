@@ -71,8 +71,7 @@ def split(
     words = np.empty((msms, count, images * n), np.uint64)
     negative = np.empty((msms, images * n), np.uint8)
     kernel = _split_kernel(curve, group, images)
-    for number in range(msms):
-        kernel(scalars[number].reshape(-1), n, h, words[number].reshape(-1), negative[number])
+    kernel(scalars.reshape(-1), msms, n, h, words.reshape(-1), negative.reshape(-1))
     if len(without):
         columns = (np.arange(images)[:, None] * n + without).reshape(-1)
         words[:, :, columns] = h[:, None]
@@ -80,16 +79,20 @@ def split(
 
 
 @compiled_once
-def _split_kernel(curve: Curve, group: Group, images: int) -> Callable[[Any, int, Any, Any, Any], None]:
-    """Compile, or load, ``split(scalars, n, h, words, negative)`` of one MSM, arrays flat."""
+def _split_kernel(curve: Curve, group: Group, images: int) -> Callable[[Any, int, int, Any, Any, Any], None]:
+    """Compile, or load, ``split(scalars, msms, n, h, words, negative)``, arrays flat."""
     cut_part = _part_cutter(decomposition(curve, group, images))
     # BN254's and BLS12-381's groups differ in constants only; G1 and G2 in the number of parts.
     kernels = KernelSet(f"{curve.name}.{group}.split_{images}")
 
-    @kernels.kernel(U64, INT, U64, U64_OUT, U8_OUT)
-    def split_scalars(scalars: Any, n: int, h: Any, words: Any, negative: Any) -> None:
-        for i in range(n):
-            cut_part(scalars, i, h, words, negative, n)
+    @kernels.kernel(U64, INT, INT, U64, U64_OUT, U8_OUT)
+    def split_scalars(scalars: Any, msms: int, n: int, h: Any, words: Any, negative: Any) -> None:
+        parts, count = images * n, len(h)
+        for number in range(msms):
+            of_msm = words[number * count * parts : (number + 1) * count * parts]
+            signs = negative[number * parts : (number + 1) * parts]
+            for i in range(n):
+                cut_part(scalars[SCALAR_WORDS * number * n :], i, h, of_msm, signs, n)
 
     return split_scalars
 

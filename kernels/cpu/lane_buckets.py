@@ -33,7 +33,8 @@ from kernels.curves import Curve, Group
 from kernels.encoding import limbs_from_ints
 from kernels.formulas import weierstrass
 
-CHUNK = 256  # vectors of eight additions that share an inversion
+CHUNK_BYTES = 600 << 10  # of a room: what passes between the two passes of a chunk stays in the second-level cache
+LARGEST_CHUNK = 256  # vectors of eight additions that share an inversion
 PIECE_ENTRIES = 1 << 14  # entries summed at a time, in temporary rows that stay in the second-level cache
 FIRST_ROW = 1 + PIECE_ENTRIES + LANES * (PIECE_ENTRIES.bit_length() + 1)  # behind infinity and the temporary rows
 INT = types.int64
@@ -54,14 +55,14 @@ class LaneBucketKernels:
     weigh
         ``(table, workspace, entries, starts, lists, length, out)``: XYZZ sum of k bucket_k, k from 1, of each list.
     combine
-        ``(sums, order, shifts, out)``: with sum s = ``sums[order[0]]``, then s = 2^shifts[i] s + sums[order[i]], one
-        affine point.
+        ``(sums, order, shifts, msms, out)``: of each MSM's sums, as many as ``order`` has places, s = sums[order[0]],
+        then s = 2^shifts[i] s + sums[order[i]]; affine points.
     """
 
     room_words: int
     sum_buckets: Callable[..., bool]
     weigh: Callable[..., None]
-    combine: Callable[[Any, Any, Any, Any], None]
+    combine: Callable[[Any, Any, Any, int, Any], None]
 
 
 @compiled_once
@@ -76,6 +77,7 @@ def lane_bucket_kernels(curve: Curve, group: Group, native: bool) -> LaneBucketK
     gather_x, gather_y, scatter = lanes.gather_x, lanes.gather_y, lanes.scatter
     any_difference, add_any = lanes.any_difference, lanes.add_any
     affine = additions(curve, group, native)
+    chunk_vectors = min(LARGEST_CHUNK, CHUNK_BYTES // (8 * (KEPT + 1) * words) // 32 * 32)
     ask, begin, finish = affine.ask, affine.begin, affine.finish
     step, multiply = lanes.step, lanes.multiply
     scalar_add, scalar_double, to_affine = scalar.add, scalar.double, scalar.to_affine
@@ -174,7 +176,7 @@ def lane_bucket_kernels(curve: Curve, group: Group, native: bool) -> LaneBucketK
     # A room holds a sum, an inverse, a denominator and the running product; the products of the denominators so far,
     # first one; then what is kept of each pair, at a multiple of its length.
     inverse, denominator, run, prefix = 2, 3, 4, 5
-    pairs = -(-(prefix + CHUNK + 1) // KEPT)
+    pairs = -(-(prefix + chunk_vectors + 1) // KEPT)
 
     @kernels.inner
     def add_chunk(
@@ -258,8 +260,8 @@ def lane_bucket_kernels(curve: Curve, group: Group, native: bool) -> LaneBucketK
                 left[additions] = left[additions - 1]
                 right[additions] = right[additions - 1]
                 additions += 1
-            for first in range(0, additions, CHUNK * LANES):
-                vectors = min(CHUNK, (additions - first) // LANES)
+            for first in range(0, additions, chunk_vectors * LANES):
+                vectors = min(chunk_vectors, (additions - first) // LANES)
                 if not (fast and add_chunk(table, workspace, left, right, first, vectors, row + first, room)):
                     fast = False
                     add_any_chunk(table, workspace, left, right, first, vectors, row + first, room)
@@ -349,14 +351,15 @@ def lane_bucket_kernels(curve: Curve, group: Group, native: bool) -> LaneBucketK
                     multiply_words(plain, c, plain, c, scalar_form, 0)
                 from_projective(out, first + lane, plain, 0)
 
-    @kernels.kernel(U64, I64, I64, U64_OUT)
-    def combine(sums: Any, order: Any, shifts: Any, out: Any) -> None:
-        acc = np.zeros(4 * coordinate_words, np.uint64)
+    @kernels.kernel(U64, I64, I64, INT, U64_OUT)
+    def combine(sums: Any, order: Any, shifts: Any, msms: int, out: Any) -> None:
+        acc = np.zeros(4 * coordinate_words * msms, np.uint64)
         scratch = np.empty(scratch_words, np.uint64)
-        for i in range(len(order)):
-            for _ in range(shifts[i]):
-                scalar_double(acc, 0)
-            scalar_add(acc, 0, sums, order[i], scratch)
-        to_affine(out, acc, 1, scratch)
+        for number in range(msms):
+            for i in range(len(order)):
+                for _ in range(shifts[i]):
+                    scalar_double(acc, number)
+                scalar_add(acc, number, sums, number * len(order) + order[i], scratch)
+        to_affine(out, acc, msms, scratch)
 
-    return LaneBucketKernels(KEPT * (pairs + CHUNK) * words, sum_buckets, weigh, combine)
+    return LaneBucketKernels(KEPT * (pairs + chunk_vectors) * words, sum_buckets, weigh, combine)

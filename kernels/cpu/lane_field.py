@@ -102,6 +102,26 @@ class LaneField:
                 _define_multiply_add(function, half)
         return self.builder.call(function, [acc, a, b])
 
+    def lookup(self, entries: Sequence[int], index: ir.Value) -> ir.Value:
+        """The entry that each lane's index names, of 8 or 16; indices are below their number."""
+        module = self.builder.module
+        halves = [ir.Constant(VECTOR, list(entries[at : at + LANES])) for at in range(0, len(entries), LANES)]
+        if not self.native:
+            table = ir.Constant(ir.VectorType(WORD, len(entries)), list(entries))
+            value = splat(0)
+            for lane in range(LANES):
+                at = ir.IntType(32)(lane)
+                entry = self.builder.extract_element(table, self.builder.extract_element(index, at))
+                value = self.builder.insert_element(value, entry, at)
+            return value
+        name = "llvm.x86.avx512.vpermi2var.q.512" if len(halves) == 2 else "llvm.x86.avx512.permvar.di.512"
+        function = module.globals.get(name)
+        if function is None:
+            kind = ir.FunctionType(VECTOR, [VECTOR] * (len(halves) + 1))
+            function = ir.Function(module, kind, name)
+        first, *second = halves
+        return self.builder.call(function, [first, index, *second])
+
     def is_zero(self, element: LaneElement) -> ir.Value:
         """Mask: lanes that are zero modulo p."""
         return self.is_exactly_zero(element.canonical())
@@ -274,6 +294,9 @@ class LaneElement:
             return self
         ring, b = self.ring, self.ring.builder
         p, place = ring.modulus, 1 << (RADIX * (ring.limbs - 1))
+        by_table = self._reduced_by_table()
+        if by_table is not None and by_table.limit <= limit:
+            return by_table
         p_top, top = p // place, self.limit // place
         # q = floor(top mu / 2^52) with mu = floor(2^52 / (p_top + 1)) never exceeds x / p, and
         # x - q p < place top / (p_top + 1) + place + p + p top / 2^52 (each floor loses less than one).
@@ -291,6 +314,30 @@ class LaneElement:
                 f"one reduction of {ring.field.name} from {self.limit / p:.1f} p leaves {bound / p:.2f} p"
             )
         return LaneElement(ring, ring.carry(left), bound, 1)
+
+    def _reduced_by_table(self) -> LaneElement | None:
+        """Subtract the multiple of p that a table has for the leading bits; None where the table would be long.
+
+        It takes limbs as they are. With units of the top limb, x is within 1 unit of t = limb[n-1] + limb[n-2] / 2^52,
+        as the limbs below are together less than MAX_TERMS units of limb[n-2]. With t + 1 >= 0 in place of t, the entry
+        for [i step, (i+1) step) may meet an x two units below that, so its multiple of p is below i step less two
+        units, and what is left is below p + step + 3 units.
+        """
+        ring, b = self.ring, self.ring.builder
+        p, unit = ring.modulus, 1 << (RADIX * (ring.limbs - 1))
+        step = 1 << (p.bit_length() - 1)
+        entries = (self.limit + unit) // step + 1
+        if entries > 2 * LANES or ring.limbs < 2:
+            return None
+        limbs = list(self._normal or self.limbs)
+        top = b.add(b.add(limbs[-1], b.ashr(limbs[-2], splat(RADIX))), splat(1))
+        index = b.lshr(top, splat((step // unit).bit_length() - 1))
+        multiples = [max((i * step - 2 * unit) // p, 0) * p for i in range(2 * LANES if entries > LANES else LANES)]
+        left = [
+            b.sub(limb, ring.lookup([ring.digits(multiple)[j] for multiple in multiples], index))
+            for j, limb in enumerate(limbs)
+        ]
+        return LaneElement(ring, ring.carry(left), p + step + 3 * unit, 1)
 
     def canonical(self) -> LaneElement:
         """Return the representatives below p."""

@@ -177,13 +177,11 @@ def _sum_task(
     most = msms * windows * (last - first)
     entries = scratch.words("entries", most // 2 + 1).view(np.uint32)
     starts = scratch.words("starts", lists * plan.buckets + 1).view(np.int64)
-    starts[0] = 0
-    for number in range(msms):
-        steps.sort(
-            parts.words[number].reshape(-1), parts.negative[number], parts.negative.shape[1], parts.words.shape[1],
-            plan.window_bits, plan.windows, plan.sets, prepared.stride, first_set, set_count, first, last,
-            number * set_count, plan.buckets, starts, entries,
-        )  # fmt: skip
+    steps.sort(
+        parts.words.reshape(-1), parts.negative.reshape(-1), msms, parts.negative.shape[1], parts.words.shape[1],
+        plan.window_bits, plan.windows, plan.sets, prepared.stride, first_set, set_count, first, last, plan.buckets,
+        starts, entries,
+    )  # fmt: skip
     total = int(starts[lists * plan.buckets])
     # A sum each for buckets and pieces, then for rows and columns: no more than buckets twice over.
     most_sums = 3 * lists * plan.buckets + 2 * (total // PIECE_ENTRIES + 1)
@@ -209,7 +207,6 @@ def _combined(bases: Bases, plan: MsmPlan, kernels: LaneBucketKernels, sums: Arr
     order = sorted(range(len(exponents)), key=lambda i: -exponents[i])
     shifts = [0, *(exponents[a] - exponents[b] for a, b in itertools.pairwise(order))]
     out = np.empty((msms, *bases.curve.point_shape(bases.group)), np.uint64)
-    by_msm = np.ascontiguousarray(sums.swapaxes(0, 1)).reshape(msms, -1)
-    for number in range(msms):
-        kernels.combine(by_msm[number], np.array(order), np.array(shifts), out[number].reshape(-1))
+    by_msm = np.ascontiguousarray(sums.swapaxes(0, 1)).reshape(-1)
+    kernels.combine(by_msm, np.array(order), np.array(shifts), msms, out.reshape(-1))
     return out

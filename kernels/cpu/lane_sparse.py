@@ -25,17 +25,18 @@ INT = types.int64
 
 @compiled_once
 def lane_sparse_product(curve: Curve, native: bool) -> Callable[..., None]:
-    """Compile, or load, ``(indptr, indices, coefficients, vector, first, last, out)``: rows first .. last."""
+    """Compile, or load, ``(indptr, indices, coefficients, vectors, count, first, last, out)``.
+
+    It computes rows first .. last of the product with each of ``count`` vectors.
+    """
     kernels = KernelSet(f"{curve.name}.fr.lane_sparse{'' if native else '_emulated'}")
     scalar = RingSpec(curve.fr)
     product = operation(scalar, lambda a, b: a * b, (1, 1), 1)
     total = operation(scalar, lambda a, b: a + b, (1, 1), 1)
     eight_products = _eight_products(LaneSpec(curve.fr, native))
 
-    @kernels.kernel(I64, I32, U64, U64, INT, INT, U64_OUT)
-    def sparse_product(
-        indptr: Any, indices: Any, coefficients: Any, vector: Any, first: int, last: int, out: Any
-    ) -> None:
+    @kernels.inner
+    def one_product(indptr: Any, indices: Any, coefficients: Any, vector: Any, first: int, last: int, out: Any) -> None:
         products = np.empty(WORDS * CHUNK, np.uint64)
         for word in range(WORDS * first, WORDS * last):
             out[word] = 0
@@ -53,6 +54,15 @@ def lane_sparse_product(curve: Curve, native: bool) -> Callable[..., None]:
                 while entry >= indptr[row + 1]:
                     row += 1
                 total(out, row, out, row, products, entry - start)
+
+    @kernels.kernel(I64, I32, U64, U64, INT, INT, INT, U64_OUT)
+    def sparse_product(
+        indptr: Any, indices: Any, coefficients: Any, vectors: Any, count: int, first: int, last: int, out: Any
+    ) -> None:
+        columns, rows = len(vectors) // count, len(out) // count
+        for number in range(count):
+            vector = vectors[number * columns : (number + 1) * columns]
+            one_product(indptr, indices, coefficients, vector, first, last, out[number * rows : (number + 1) * rows])
 
     return sparse_product
 

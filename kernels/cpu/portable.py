@@ -28,6 +28,9 @@ from kernels.operands import (
     check_scalars,
 )
 
+SMALL_VECTORS = 1 << 12
+"""Values of small vectors that are one job: some tenths of a millisecond."""
+
 
 class PortableBackend:
     """Implements :class:`kernels.backend.Backend` with one-lane Numba kernels. Keeps no tables beside the points."""
@@ -88,15 +91,18 @@ class PortableBackend:
         kernels = scalar_kernels(curve)
         domain = _domain(curve, log2_size, inverse, coset)
 
-        def run(vector: Array) -> None:
-            flat = vector.reshape(-1)
+        def run(vectors: Array) -> None:
+            flat, count = vectors.reshape(-1), len(vectors)
             if domain.before is not None:
-                kernels.multiply(flat, domain.before, n, 1, flat)
+                kernels.multiply(flat, np.tile(domain.before, count), n * count, 1, flat)
             kernels.transform(flat, domain.twiddles, domain.log2_size)
             if domain.after is not None:
-                kernels.multiply(flat, domain.after, n, domain.after_step, flat)
+                after = np.tile(domain.after, count) if domain.after_step else domain.after
+                kernels.multiply(flat, after, n * count, domain.after_step, flat)
 
-        for_each(run, list(out.reshape(-1, n, 4)), threads)
+        vectors = out.reshape(-1, n, 4)
+        each = max(1, SMALL_VECTORS >> log2_size)
+        for_each(run, [vectors[first : first + each] for first in range(0, len(vectors), each)], threads)
         return out
 
     def multiply(self, curve: Curve, left: Array, right: Array) -> Array:
@@ -133,15 +139,20 @@ class PortableBackend:
         flat_in = vectors.reshape(-1, vectors.shape[-2] * 4)
         flat_out = out.reshape(len(flat_in), matrix.rows * 4)
 
-        def run(job: tuple[int, int, int]) -> None:
-            number, first, last = job
-            kernel(matrix.indptr, matrix.indices, coefficients, flat_in[number], first, last, flat_out[number])
+        def run(job: tuple[int, int]) -> None:
+            number, first = job
+            chosen = slice(number, number + together)
+            some_in, some_out = flat_in[chosen].reshape(-1), flat_out[chosen].reshape(-1)
+            last, count = min(first + rows, matrix.rows), len(flat_in[chosen])
+            kernel(matrix.indptr, matrix.indices, coefficients, some_in, count, first, last, some_out)
 
-        rows = -(-matrix.rows // threads) or 1
+        # One vector is cut by rows; many vectors of a small matrix go together.
+        together = max(1, SMALL_VECTORS // max(matrix.rows, 1))
+        rows = matrix.rows if together > 1 else max(1, -(-matrix.rows // threads))
         jobs = [
-            (number, first, min(first + rows, matrix.rows))
-            for number in range(len(flat_in))
-            for first in range(0, matrix.rows, rows)
+            (number, first)
+            for number in range(0, len(flat_in), together)
+            for first in range(0, matrix.rows, max(rows, 1))
         ]
         for_each(run, jobs, threads)
         return out

@@ -26,7 +26,7 @@ class ScalarKernels:
     multiply: Callable[[Any, Any, int, int, Any], None]
     add: Callable[[Any, Any, int, int, Any], None]
     subtract: Callable[[Any, Any, int, int, Any], None]
-    sparse_product: Callable[[Any, Any, Any, Any, int, int, Any], None]
+    sparse_product: Callable[[Any, Any, Any, Any, int, int, int, Any], None]
     powers: Callable[[Any, int, Any], None]
     transform: Callable[[Any, Any, int], None]
 
@@ -57,16 +57,23 @@ def scalar_kernels(curve: Curve) -> ScalarKernels:
         for i in range(n):
             difference(out, i, left, i, right, i * step)
 
-    @kernels.kernel(I64, I32, U64, U64, types.int64, types.int64, U64_OUT)
-    def sparse_product(
-        indptr: Any, indices: Any, coefficients: Any, vector: Any, first: int, last: int, out: Any
-    ) -> None:
+    @kernels.inner
+    def one_product(indptr: Any, indices: Any, coefficients: Any, vector: Any, first: int, last: int, out: Any) -> None:
         term = np.empty(LIMBS, np.uint64)
         for row in range(first, last):
             out[LIMBS * row : LIMBS * (row + 1)] = 0
             for entry in range(indptr[row], indptr[row + 1]):
                 product(term, 0, coefficients, entry, vector, np.int64(indices[entry]))
                 total(out, row, out, row, term, 0)
+
+    @kernels.kernel(I64, I32, U64, U64, types.int64, types.int64, types.int64, U64_OUT)
+    def sparse_product(
+        indptr: Any, indices: Any, coefficients: Any, vectors: Any, count: int, first: int, last: int, out: Any
+    ) -> None:
+        columns, rows = len(vectors) // count, len(out) // count
+        for number in range(count):
+            vector = vectors[number * columns : (number + 1) * columns]
+            one_product(indptr, indices, coefficients, vector, first, last, out[number * rows : (number + 1) * rows])
 
     @kernels.kernel(U64, types.int64, U64_OUT)
     def powers(base: Any, n: int, out: Any) -> None:
@@ -75,9 +82,8 @@ def scalar_kernels(curve: Curve) -> ScalarKernels:
         for i in range(1, n):
             product(out, i, out, i - 1, base, 0)
 
-    @kernels.kernel(U64_OUT, U64, types.int64)
-    def transform(values: Any, twiddles: Any, log2_n: int) -> None:
-        # Decimation in time after a bit reversal: natural order in, natural order out.
+    @kernels.inner
+    def transform_one(values: Any, twiddles: Any, log2_n: int) -> None:
         n = 1 << log2_n
         pair = np.empty(2 * LIMBS, np.uint64)
         j = 0
@@ -103,6 +109,13 @@ def scalar_kernels(curve: Curve) -> ScalarKernels:
                         values[LIMBS * low + w] = pair[w]
                         values[LIMBS * high + w] = pair[LIMBS + w]
             half *= 2
+
+    @kernels.kernel(U64_OUT, U64, types.int64)
+    def transform(values: Any, twiddles: Any, log2_n: int) -> None:
+        # One transform after the other; decimation in time after a bit reversal: natural order in, natural order out.
+        n = 1 << log2_n
+        for first in range(0, len(values), LIMBS * n):
+            transform_one(values[first : first + LIMBS * n], twiddles, log2_n)
 
     return ScalarKernels(multiply, add, subtract, sparse_product, powers, transform)
 

@@ -16,7 +16,16 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from kernels.backend import Array, Backend, Bases, Interrupted, SparseMatrix
+from kernels.backend import (
+    Array,
+    Backend,
+    Bases,
+    CombinationAnswer,
+    EquationAnswer,
+    Interrupted,
+    PairingEquation,
+    SparseMatrix,
+)
 from kernels.cuda.device import DeviceFaultError, DeviceOutOfMemoryError
 from kernels.cuda.device_backend import DeviceHealth
 from kernels.cuda.elements import ELEMENT_BYTES, Elements, ResidentMatrix, Rows
@@ -174,6 +183,20 @@ class CudaBackend:
     def pairing_product_is_one(self, curve: Curve, g1_points: Array, g2_points: Array) -> bool:
         """Whether the product of e(P_i, Q_i) is one. On the CPU."""
         return self.cpu.pairing_product_is_one(curve, g1_points, g2_points)
+
+    def load_equation(self, curve: Curve, p: Array, q: Array, bases: Array) -> PairingEquation:
+        """Prepare a pairing equation to be checked many times, on the CPU."""
+        return self.cpu.load_equation(curve, p, q, bases)
+
+    def check_equation(self, equation: PairingEquation, scalars: Array, a: Array, b: Array, c: Array) -> EquationAnswer:
+        """Check a pairing equation, on the CPU."""
+        return self.cpu.check_equation(equation, scalars, a, b, c)
+
+    def check_combination(
+        self, equation: PairingEquation, weights: Array, scalars: Array, a: Array, b: Array, c: Array
+    ) -> CombinationAnswer:
+        """Check equations at once, on the CPU."""
+        return self.cpu.check_combination(equation, weights, scalars, a, b, c)
 
     # --- field elements
 

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from kernels.backend import Array, Backend, Bases, SparseMatrix
+from kernels.backend import Array, Backend, Bases, CombinationAnswer, EquationAnswer, PairingEquation, SparseMatrix
 from kernels.cuda.backend import CudaBackend
 from kernels.cuda.break_even import measure_break_even
 from kernels.cuda.device import DeviceError, DeviceFaultError, DeviceOutOfMemoryError
@@ -190,6 +190,20 @@ class DispatchingBackend:
     def pairing_product_is_one(self, curve: Curve, g1_points: Array, g2_points: Array) -> bool:
         """Whether the product of e(P_i, Q_i) is one. On the CPU."""
         return self.cpu.pairing_product_is_one(curve, g1_points, g2_points)
+
+    def load_equation(self, curve: Curve, p: Array, q: Array, bases: Array) -> PairingEquation:
+        """Prepare a pairing equation to be checked many times, on the CPU."""
+        return self.cpu.load_equation(curve, p, q, bases)
+
+    def check_equation(self, equation: PairingEquation, scalars: Array, a: Array, b: Array, c: Array) -> EquationAnswer:
+        """Check a pairing equation, on the CPU."""
+        return self.cpu.check_equation(equation, scalars, a, b, c)
+
+    def check_combination(
+        self, equation: PairingEquation, weights: Array, scalars: Array, a: Array, b: Array, c: Array
+    ) -> CombinationAnswer:
+        """Check equations at once, on the CPU."""
+        return self.cpu.check_combination(equation, weights, scalars, a, b, c)
 
     def ntt(
         self, curve: Curve, values: Array, inverse: bool = False, coset: int | None = None, threads: int = 1

@@ -40,6 +40,10 @@ class Query:
         tail = np.frombuffer(b"".join(single.to_bytes(32, "little") for single in singles), dtype="<u8")
         return np.concatenate([values[self.columns], tail.reshape(-1, 4)])
 
+    def rows_of_scalars(self, values: Limbs, *singles: Limbs) -> Limbs:
+        """The same for rows ``uint64[rows, points, 4]``, with a column ``uint64[rows, 4]`` for each single point."""
+        return np.concatenate([values[:, self.columns], *(single[:, np.newaxis] for single in singles)], axis=1)
+
 
 @dataclass(frozen=True)
 class PreparedKey:
@@ -90,6 +94,21 @@ def _prepare(pk: ProvingKey, backend: Backend) -> PreparedKey:
         b_g2=query("g2", pk.b_g2_query, pk.beta_g2, pk.delta_g2),
         c=query("g1", np.concatenate([pk.l_query, pk.h_query]), pk.delta_g1),
     )
+
+
+_prepared_rows: ComputedOnce[tuple[str, str], Query] = ComputedOnce(capacity=8)
+
+
+def prepare_rows(pk: ProvingKey, backend: Backend) -> Query:
+    """What C sums over in :mod:`prover.groth16.prove_rows`: l, h, a and b_g1 queries, then alpha, beta, delta."""
+
+    def load() -> Query:
+        points = np.concatenate([pk.l_query, pk.h_query, pk.a_query, pk.b_g1_query])
+        columns = np.flatnonzero(~is_infinity(points))
+        kept = np.concatenate([points[columns], np.stack([pk.alpha_g1, pk.beta_g1, pk.delta_g1])])
+        return Query(backend.load_bases(pk.curve, "g1", kept, TABLE_BYTES), columns)
+
+    return _prepared_rows.get((pk.key_id, backend.name), load)
 
 
 def _announce_development(pk: ProvingKey) -> None:

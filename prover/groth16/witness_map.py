@@ -23,18 +23,18 @@ def witness_map(r1cs: R1CS, witness: Limbs, n: int, backend: Backend, threads: i
     Parameters
     ----------
     witness
-        ``uint64[variables, 4]``, standard form, satisfying the constraints.
+        ``uint64[..., variables, 4]``, standard form, satisfying the constraints.
 
     Returns
     -------
-    ``uint64[n, 4]``, standard form.
+    ``uint64[..., n, 4]``, standard form.
     """
     curve, rows = r1cs.curve, r1cs.constraints
-    values = np.zeros((3, n, 4), dtype=np.uint64)
+    values = np.zeros((3, *witness.shape[:-2], n, 4), dtype=np.uint64)
     a, b, c = values  # b in Montgomery form: its products with standard form are then in standard form
-    a[:rows] = backend.sparse_product(curve, r1cs.a, witness, threads)
-    a[rows : rows + r1cs.public + 1] = witness[: r1cs.public + 1]
-    b[:rows] = backend.to_montgomery(curve, backend.sparse_product(curve, r1cs.b, witness, threads))
+    a[..., :rows, :] = backend.sparse_product(curve, r1cs.a, witness, threads)
+    a[..., rows : rows + r1cs.public + 1, :] = witness[..., : r1cs.public + 1, :]
+    b[..., :rows, :] = backend.to_montgomery(curve, backend.sparse_product(curve, r1cs.b, witness, threads))
     # On the domain c = a b: the constraints hold, and the rows that bind the statement are zero in b and c.
     c[:] = backend.multiply(curve, a, b)
     coset = curve.root_of_unity(n.bit_length())

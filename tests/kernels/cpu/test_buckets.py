@@ -50,11 +50,10 @@ def test_digits_are_sorted_by_bucket(sets, first_set, set_count, rng):
     negative = np.array([rng.randrange(2) for _ in range(n)], np.uint8)
     starts = np.zeros(2 * set_count * buckets + 1, np.int64)
     entries = np.zeros(2 * windows * n, np.uint32)
-    for number in range(2):
-        bucket_kernels().sort(
-            words, negative, n, 1, c, windows, sets, stride, first_set, set_count, 10, n, number * set_count,
-            buckets, starts, entries,
-        )  # fmt: skip
+    bucket_kernels().sort(
+        np.tile(words, 2), np.tile(negative, 2), 2, n, 1, c, windows, sets, stride, first_set, set_count, 10, n,
+        buckets, starts, entries,
+    )  # fmt: skip
     wanted = [[] for _ in range(set_count * buckets)]
     for u in range(set_count):
         for w in range(first_set + u, windows, sets):
