@@ -7,16 +7,27 @@ READY := $(VENV)/.ready
 BENCH_READY := $(VENV)/.bench-ready
 SECONDS ?= 60
 
-.PHONY: help demo test fuzz lint format lock bench bench-full clean
+NVRTC_12_9 := build/nvrtc-12.9
+
+.PHONY: help demo test test-gpu-full gpu-report gpu-selftest fuzz lint format lock bench bench-full clean
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(READY) ## prove and verify a batch of RingCT and of Multiply proofs
 	$(BIN)/fastpath-prover demo
 
 test: $(READY) ## run the tests
 	$(BIN)/pytest
+
+test-gpu-full: $(READY) $(NVRTC_12_9)/.ready ## build the CUDA kernels with every compiler for every card, and emulate them at length
+	$(BIN)/pytest -m gpu_full
+
+gpu-report: $(READY) ## registers, spills and instructions of the CUDA kernels, and the times a model predicts
+	$(BIN)/python -m benchmarks.gpu
+
+gpu-selftest: $(READY) ## on a machine with an NVIDIA GPU: install what it needs, test it, measure it against the model
+	$(BIN)/python -m benchmarks.gpu.selftest
 
 fuzz: $(READY) ## hold every fast path against simple ones on random and hostile input, for SECONDS=60
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(if $(CASE),--case $(CASE))
@@ -41,6 +52,10 @@ lock: $(READY) ## resolve the dependencies again: names, versions and hashes for
 	$(BIN)/python -m uv --version >/dev/null 2>&1 || $(BIN)/pip install -q uv
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --extra dev --generate-hashes \
 	  --no-emit-index-url --no-annotate --no-header pyproject.toml -o requirements.lock
+
+$(NVRTC_12_9)/.ready:
+	$(BIN)/pip install -q --disable-pip-version-check --target $(NVRTC_12_9) nvidia-cuda-nvrtc-cu12==12.9.86
+	@touch $@
 
 clean: ## remove the virtual environment and every cache in the tree
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

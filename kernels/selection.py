@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 BACKEND_VARIABLE = "FASTPATH_PROVER_BACKEND"
 _VISIBLE_VARIABLE = "CUDA_VISIBLE_DEVICES"
 _BACKENDS = {
-    "cuda": "kernels.selection:_cuda",
+    "cuda": "kernels.selection:cuda_backend",
     "ifma": "kernels.cpu.ifma:IfmaBackend",
     "portable": "kernels.cpu.portable:PortableBackend",
 }
@@ -66,7 +66,8 @@ def sees_gpu() -> bool:
     """
     visible = os.environ.get(_VISIBLE_VARIABLE)
     hidden = visible is not None and visible.split(",")[0].strip() in {"", "-1", "NoDevFiles"}
-    return not hidden and Path("/dev/nvidiactl").exists() and importlib.util.find_spec("cupy") is not None
+    present = any(Path(node).exists() for node in ("/dev/nvidiactl", "/dev/dxg"))  # Linux; its subsystem in Windows
+    return present and not hidden and importlib.util.find_spec("cupy") is not None
 
 
 @functools.cache
@@ -75,10 +76,11 @@ def _fastest() -> Backend:
         return cpu_backend()
     from kernels.cuda.dispatch import DispatchingBackend  # noqa: PLC0415 - for those who have a GPU
 
-    return DispatchingBackend(_cuda(), cpu_backend())
+    return DispatchingBackend(cuda_backend(), cpu_backend())
 
 
-def _cuda() -> CudaBackend:
+def cuda_backend() -> CudaBackend:
+    """A new backend on the first GPU, which it opens when it is first used; :func:`get_backend` keeps one."""
     from kernels.cuda.backend import CudaBackend  # noqa: PLC0415 - for those who have a GPU
 
     return CudaBackend(_open_device, cpu_backend())

@@ -27,7 +27,6 @@ from prover.groth16.keys import ProvingKey
 from prover.groth16.phases import OnPhase, Phase, ShouldStop
 from prover.groth16.proof import Proof
 from prover.groth16.prove import ATTEMPTS, blames_backend, prove_unverified, unproven
-from prover.groth16.prove_on_device import prove_on_device
 from prover.groth16.prove_rows import MOST_CONSTRAINTS, MOST_ROWS, prove_rows
 from prover.groth16.verify_batch import verify_batch
 from prover.key_cache import shared_key
@@ -304,6 +303,8 @@ def _prove_together(
     on_phase: OnPhase | None,
 ) -> list[ProofResult] | None:
     """Prove items together on a device without verifying them; None when it failed, which the backend is told."""
+    from prover.groth16.prove_on_device import prove_on_device  # noqa: PLC0415 - loads compilers
+
     begun = time.perf_counter()
     try:
         outcomes = prove_on_device(pk, witnesses, backend, should_stop=should_stop, on_phase=on_phase)

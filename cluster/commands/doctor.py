@@ -31,6 +31,12 @@ from cluster.self_test import self_test
 from cluster.service import discover
 from cluster.settings import Settings, load_settings
 from kernels.cpu.compilation import Compiled, kernel_cache_folder, observe_compilation
+from kernels.cuda.device import DeviceError
+from kernels.cuda.inspection import GpuInstallation, inspect
+from kernels.cuda.nvrtc import NvrtcError
+from kernels.cuda.self_test import SelfTestError
+from kernels.cuda.self_test import self_test as gpu_self_test
+from kernels.selection import cuda_backend
 from prover.errors import BadInput, ProverError
 from prover.key_store import list_keys, load_key
 from prover.warm_up import warm_up
@@ -40,6 +46,7 @@ _LEAST_MEMORY: Final = 2 << 30
 _SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - where Ray keeps its objects
 _OLDEST_PYTHON: Final = (3, 11)
 _NEWEST_PYTHON: Final = (3, 14)
+_GPU_WRONG: Final = "look at nvidia-smi and at the kernel's log; the CPU proves meanwhile"
 _WRONG: Final = "run make test; if it fails, look at the machine's memory and CPU"
 _SIGNS: Final = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failure": ("✗", "red")}
 
@@ -86,6 +93,7 @@ def _examine(settings: Settings, console: Console, *, warm: bool) -> Iterator[Fi
     yield _shared_memory()
     yield _threads(settings)
     yield _backend(settings)
+    yield from _gpu(settings, inspect())
     yield _key_directory(settings)
     yield _kernel_cache()
     running = discover(settings)
@@ -150,6 +158,42 @@ def _threads(settings: Settings) -> Finding:
 
 def _backend(settings: Settings) -> Finding:
     return Finding("backend", "ok", kernels.get_backend(settings.backend).name)
+
+
+def _gpu(settings: Settings, found: GpuInstallation) -> Iterator[Finding]:
+    """Driver, CuPy and NVRTC; then the device itself, with its self-test."""
+    wanted: Status = "failure" if settings.backend == "cuda" else "warning"
+    if not found.cards and found.driver_cuda is None:
+        fix = "there is no NVIDIA GPU here; set another backend" if wanted == "failure" else ""
+        yield Finding("GPU", wanted if fix else "ok", "none: the CPU proves", fix)
+        return
+    parts = [f"{counted(found.cards, 'card')}, driver {found.driver_version or 'not loaded'}"]
+    if found.driver_cuda:
+        parts.append("CUDA {}.{}".format(*found.driver_cuda))
+    parts += [f"cupy-cuda{major}x {version}" for major, version in found.cupy.items()]
+    parts += ["NVRTC {}.{}".format(*version) for version in found.nvrtc]
+    problem = found.problem()
+    if problem is not None:
+        yield Finding("GPU", wanted, f"{problem[0]} ({', '.join(parts)})", problem[1])
+        return
+    yield Finding("GPU", "ok", ", ".join(parts))
+    yield _gpu_device(wanted)
+
+
+def _gpu_device(wanted: Status) -> Finding:
+    """Open the first device, compile for it, and compare it with the CPU."""
+    cuda, started = cuda_backend(), time.perf_counter()
+    try:
+        name, target, memory = cuda.run_on_device(
+            lambda work: (work.device.name, work.device.target, work.free_bytes())
+        )
+        gpu_self_test(cuda, cuda.cpu)
+    except (DeviceError, NvrtcError, SelfTestError) as error:
+        return Finding("GPU self-test", wanted, str(error), _GPU_WRONG)
+    finally:
+        cuda.close()
+    took = duration(time.perf_counter() - started)
+    return Finding("GPU self-test", "ok", f"{name}, {target}, {byte_size(memory)} free; right in {took}")
 
 
 def _key_directory(settings: Settings) -> Finding:

@@ -138,14 +138,15 @@ def candidates() -> Iterator[str]:
     yield from _LIBRARY_NAMES
 
 
-def installed() -> list[Nvrtc]:
+@functools.cache
+def installed() -> tuple[Nvrtc, ...]:
     """Every NVRTC that loads here, one a version."""
     found: dict[tuple[int, int], Nvrtc] = {}
     for path in candidates():
         with contextlib.suppress(NvrtcError):
             compiler = Nvrtc(path)
             found.setdefault(compiler.version, compiler)
-    return list(found.values())
+    return tuple(found.values())
 
 
 @functools.cache

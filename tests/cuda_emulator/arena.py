@@ -16,7 +16,7 @@ from tests.cuda_emulator.layout import State
 
 ALIGN_BYTES = 256
 _GAP_BYTES = 4096
-_ADDRESSES_PER_BYTE = 8
+_ADDRESSES_PER_BYTE = 4
 _NO_RESERVE = 0x4000  # MAP_NORESERVE of Linux: pages are counted when they are touched
 
 
@@ -44,9 +44,10 @@ class Allocation:
 
 
 class Arena:
-    """The addresses of a device with ``total_bytes`` of memory."""
+    """The addresses of a device with ``total_bytes`` of memory; without checks there are no cells."""
 
-    def __init__(self, total_bytes: int, poison: int) -> None:
+    def __init__(self, total_bytes: int, poison: int, *, checked: bool) -> None:
+        self._checked = checked
         self.total_bytes = total_bytes
         self.used_bytes = 0
         self.poison = poison
@@ -63,13 +64,13 @@ class Arena:
         return self.bytes.ctypes.data
 
     def _reserve_cells(self) -> np.ndarray:
-        cells = (len(self.bytes) >> self.granule_shift) + 1
+        cells = (len(self.bytes) >> self.granule_shift) + 1 if self._checked else 1
         return reserve(cells * CELL_WORDS * 4).view(np.uint32).reshape(-1, CELL_WORDS)
 
     def refine(self, granule_bytes: int) -> None:
         """Keep a cell for at most so many bytes from now on."""
         shift = granule_bytes.bit_length() - 1
-        if shift < self.granule_shift:
+        if self._checked and shift < self.granule_shift:
             old, factor = self.cells, 1 << (self.granule_shift - shift)
             used = (self._next >> self.granule_shift) + 1
             self.granule_shift = shift

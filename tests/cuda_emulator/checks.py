@@ -13,8 +13,9 @@ Nothing orders two blocks of one launch. Atomics do not race with atomics. A fen
 kernels that communicate so between blocks are reported.
 
 A cell keeps one writer, for what is ordered behind a write is ordered behind all that the write was ordered behind; one
-reader, or the word that there were several; and one operation before the reader's, when neither is ordered behind the
-other. With two streams that is exact; of three or more unordered readers, two are kept.
+reader, or the word that there were several, and one operation before the reader's, when neither is ordered behind the
+other; and likewise for atomics. That is exact with two streams and with synchronisations of whole warps. Of three or
+more unordered operations, two are kept; several lanes of a warp that read count as if all did so last.
 
 The functions are compiled by Numba. Source of the method: Flanagan and Freund, "FastTrack: efficient and precise
 dynamic race detection", PLDI 2009.
@@ -28,17 +29,20 @@ from numba import njit, uint8, uint32
 from tests.cuda_emulator.layout import MANY, Access, Finding, Launch, ReportColumn, Space, State, Thread
 from tests.cuda_emulator.native import pointer_to
 
-CELL_WORDS = 8
-WRITE_OPERATION, WRITE_BLOCK, WRITE_STAMP = 0, 1, 2
-READ_OPERATION, READ_BLOCK, READ_STAMP = 3, 4, 5
-OTHER_READ_OPERATION = 6
+CELL_WORDS = 14
+WRITE, ATOMIC, READ = 0, 4, 8
+OPERATION, BLOCK, STAMP, LANES = 0, 1, 2, 3
+OTHER = 12
+"""Words of a cell: four each about the last write, atomic and read; then another operation with atomics, and another
+one that read, which the last one is not ordered behind.
+"""
 
-ATOMIC_BIT = 1 << 10
-MANY_BIT = 1 << 11
+MANY_BIT = 1 << 10
 CLOCK_SHIFT = 12
-"""A stamp: number of the thread (10 bits), whether atomic, whether several threads, and a clock (20 bits).
+"""A stamp: number of the thread (10 bits), whether several threads, and a clock (20 bits).
 
-The clock is that of the thread; of several threads, the number of barriers that their block had passed.
+The clock is that of the thread. Of several lanes of a warp it is the latest of theirs, and LANES is their mask; of
+several threads otherwise it is the number of barriers that their block had passed, and LANES is 0.
 """
 
 _ARENA_BASE, _ARENA_BYTES = int(Launch.ARENA_BASE), int(Launch.ARENA_BYTES)
@@ -87,105 +91,124 @@ def report(launch, finding, site, block, thread, address, kind, other_operation,
 
 
 @njit(error_model="numpy")
-def happened_before(launch, thread, operation, block, stamp):
-    """Whether the access in a cell happened before what the thread does now."""
+def happened_before(launch, thread, cell, kind):
+    """Whether the last write or read (``kind``) that a cell knows of happened before what the thread does now."""
+    operation = word(cell[kind + OPERATION])
     if operation != launch[_OPERATION]:
-        return pointer_to(launch[_ORDERED], uint8)[operation] != 0
-    if block != launch[_BLOCK]:
+        return _is_ordered(launch, operation)
+    if word(cell[kind + BLOCK]) != launch[_BLOCK]:
         return False
-    clock = stamp >> CLOCK_SHIFT
-    if stamp & MANY_BIT:
+    stamp, lanes = word(cell[kind + STAMP]), word(cell[kind + LANES])
+    clock, other, me = stamp >> CLOCK_SHIFT, stamp & 1023, thread[_NUMBER]
+    if not stamp & MANY_BIT:
+        return _thread_is_before(launch, me, other, clock)
+    if not lanes:
         return clock < launch[_EPOCH]
-    other = stamp & 1023
-    me = thread[_NUMBER]
+    first = other & ~31
+    for lane in range(32):  # noqa: SIM110 - Numba compiles no all() of a generator
+        if lanes >> lane & 1 and not _thread_is_before(launch, me, first + lane, clock):
+            return False
+    return True
+
+
+@njit(error_model="numpy")
+def _is_ordered(launch, operation):
+    """Whether an earlier operation is done before the running one starts."""
+    return pointer_to(launch[_ORDERED], uint8)[operation] != 0
+
+
+@njit(error_model="numpy")
+def _thread_is_before(launch, me, other, clock):
+    """Whether what a thread of the block did at a clock happened before what ``me`` does now."""
     if other == me:
         return True
     if clock < pointer_to(launch[_THREADS], word)[other * _THREAD_SLOTS + _RELEASED]:
         return True
-    if other >> 5 != me >> 5:
-        return False
-    return clock < pointer_to(launch[_KNOWN], uint32)[me * 32 + (other & 31)]
+    return other >> 5 == me >> 5 and clock < pointer_to(launch[_KNOWN], uint32)[me * 32 + (other & 31)]
 
 
 @njit(error_model="numpy")
-def _report_order(launch, thread, site, address, kind, within, between, operation, block, stamp):
-    """A race in the launch, or two operations that nothing orders."""
-    same = operation == launch[_OPERATION]
-    other_thread = MANY if stamp & MANY_BIT else stamp & 1023
-    report(
-        launch,
-        within if same else between,
-        site,
-        launch[_BLOCK],
-        thread[_NUMBER],
-        address,
-        kind,
-        operation,
-        block,
-        other_thread,
-    )
+def _check_order(launch, thread, site, address, kind, cell, slot):
+    """Report a last write, atomic or read that did not happen before what the thread does now."""
+    operation, me = word(cell[slot + OPERATION]), thread[_NUMBER]
+    if operation != 0 and not happened_before(launch, thread, cell, slot):
+        stamp, other_block = word(cell[slot + STAMP]), word(cell[slot + BLOCK])
+        if operation == launch[_OPERATION]:
+            finding = _RACE_READ if slot == READ else _RACE_WRITE
+        else:
+            finding = _UNORDERED_READ if slot == READ else _UNORDERED_WRITE
+        other_thread = MANY if stamp & MANY_BIT else stamp & 1023
+        report(launch, finding, site, launch[_BLOCK], me, address, kind, operation, other_block, other_thread)
+    if slot != WRITE:
+        other = word(cell[_other(slot)])
+        if other != 0 and not _is_ordered(launch, other):
+            finding = _UNORDERED_READ if slot == READ else _UNORDERED_WRITE
+            report(launch, finding, site, launch[_BLOCK], me, address, kind, other, 0, 0)
+
+
+@njit(error_model="numpy")
+def _other(slot):
+    """Word of the other operation that goes with a slot."""
+    return OTHER + (1 if slot == READ else 0)
 
 
 @njit(error_model="numpy")
 def touch(launch, thread, cell, kind, site, address):
     """Check one granule's cell against an access and note the access in it."""
     access = kind & 3
-    operation, block = launch[_OPERATION], launch[_BLOCK]
-    stamp = thread[_NUMBER] | thread[_CLOCK] << CLOCK_SHIFT
-    if access == _ATOMIC:
-        stamp |= ATOMIC_BIT
-    w_operation, w_block, w_stamp = word(cell[WRITE_OPERATION]), word(cell[WRITE_BLOCK]), word(cell[WRITE_STAMP])
-    after_write = (
-        w_operation == 0
-        or (w_operation == operation and w_block == block and w_stamp | ATOMIC_BIT == stamp | ATOMIC_BIT)
-        or happened_before(launch, thread, w_operation, w_block, w_stamp)
-    )
-    if not after_write and not (access == _ATOMIC and w_stamp & ATOMIC_BIT):
-        _report_order(launch, thread, site, address, kind, _RACE_WRITE, _UNORDERED_WRITE, w_operation, w_block, w_stamp)
+    _check_order(launch, thread, site, address, kind, cell, WRITE)
+    if access != _ATOMIC:
+        _check_order(launch, thread, site, address, kind, cell, ATOMIC)
+    if access != _LOAD:
+        _check_order(launch, thread, site, address, kind, cell, READ)
     if access == _LOAD:
-        _note_read(launch, thread, cell, operation, block, stamp)
-        return
-    r_operation = word(cell[READ_OPERATION])
-    if r_operation != 0:
-        r_block, r_stamp = word(cell[READ_BLOCK]), word(cell[READ_STAMP])
-        if not happened_before(launch, thread, r_operation, r_block, r_stamp):
-            _report_order(
-                launch, thread, site, address, kind, _RACE_READ, _UNORDERED_READ, r_operation, r_block, r_stamp
-            )
-        elsewhere = word(cell[OTHER_READ_OPERATION])
-        if elsewhere != 0 and not happened_before(launch, thread, elsewhere, 0, 0):
-            _report_order(launch, thread, site, address, kind, _RACE_READ, _UNORDERED_READ, elsewhere, 0, 0)
-        cell[READ_OPERATION] = 0
-        cell[OTHER_READ_OPERATION] = 0
-    if access == _ATOMIC and not after_write and w_stamp & ATOMIC_BIT and w_operation == operation:
-        if w_block == block:
-            cell[WRITE_STAMP] = (w_stamp & 1023) | ATOMIC_BIT | MANY_BIT | launch[_EPOCH] << CLOCK_SHIFT
-        else:
-            cell[WRITE_BLOCK] = MANY
-        return
-    cell[WRITE_OPERATION] = operation
-    cell[WRITE_BLOCK] = block
-    cell[WRITE_STAMP] = stamp
+        _note_shared(launch, thread, cell, READ)
+    elif access == _ATOMIC:
+        _note_shared(launch, thread, cell, ATOMIC)
+    else:
+        # What is ordered behind this write is ordered behind all that it was ordered behind.
+        _note(launch, thread, cell, WRITE)
+        cell[ATOMIC + OPERATION] = cell[READ + OPERATION] = 0
+        cell[_other(ATOMIC)] = cell[_other(READ)] = 0
 
 
 @njit(error_model="numpy")
-def _note_read(launch, thread, cell, operation, block, stamp):
-    r_operation = word(cell[READ_OPERATION])
-    if r_operation == operation:
-        r_block, r_stamp = word(cell[READ_BLOCK]), word(cell[READ_STAMP])
-        if r_block == MANY or (r_block == block and r_stamp == stamp):
-            return
-        if r_block != block:
-            cell[READ_BLOCK] = MANY
-            return
-        if not happened_before(launch, thread, r_operation, r_block, r_stamp):
-            cell[READ_STAMP] = (r_stamp & 1023) | MANY_BIT | launch[_EPOCH] << CLOCK_SHIFT
-            return
-    elif r_operation != 0 and not happened_before(launch, thread, r_operation, 0, 0):
-        cell[OTHER_READ_OPERATION] = r_operation
-    cell[READ_OPERATION] = operation
-    cell[READ_BLOCK] = block
-    cell[READ_STAMP] = stamp
+def _note(launch, thread, cell, slot):
+    """The thread alone is the last."""
+    cell[slot + OPERATION] = launch[_OPERATION]
+    cell[slot + BLOCK] = launch[_BLOCK]
+    cell[slot + STAMP] = thread[_NUMBER] | thread[_CLOCK] << CLOCK_SHIFT
+    cell[slot + LANES] = 0
+
+
+@njit(error_model="numpy")
+def _note_shared(launch, thread, cell, slot):
+    """A read or atomic, which may have others beside it."""
+    operation = word(cell[slot + OPERATION])
+    if operation == 0 or happened_before(launch, thread, cell, slot):
+        _note(launch, thread, cell, slot)
+    elif operation == launch[_OPERATION]:
+        _join(launch, thread, cell, slot)
+    else:
+        cell[_other(slot)] = operation
+        _note(launch, thread, cell, slot)
+
+
+@njit(error_model="numpy")
+def _join(launch, thread, cell, slot):
+    """The thread is one of several, in the same operation, whose accesses are not ordered."""
+    stamp, lanes, me = word(cell[slot + STAMP]), word(cell[slot + LANES]), thread[_NUMBER]
+    if word(cell[slot + BLOCK]) != launch[_BLOCK]:
+        cell[slot + BLOCK] = MANY
+        return
+    other = stamp & 1023
+    if other >> 5 == me >> 5 and (lanes or not stamp & MANY_BIT):
+        clock = max(stamp >> CLOCK_SHIFT, thread[_CLOCK])
+        cell[slot + LANES] = lanes | 1 << (other & 31) | 1 << (me & 31)
+    else:
+        clock = launch[_EPOCH]
+        cell[slot + LANES] = 0
+    cell[slot + STAMP] = other | MANY_BIT | clock << CLOCK_SHIFT
 
 
 @njit(error_model="numpy")
@@ -223,11 +246,12 @@ def _declare(launch, address, size, begins):
 def access_memory(launch_address, thread_address, address, packed, site):
     """Check an access; gives the host address to use, or 0 if it must not happen.
 
-    ``packed`` is the :class:`~tests.cuda_emulator.layout.Access`, the space shifted by two bits, and the size in bytes
-    shifted by four. In shared memory ``address`` is an offset.
+    ``packed`` is the :class:`~tests.cuda_emulator.layout.Access`, the space shifted by two bits, whether the access is
+    ordered as atomics are, shifted by four, and the size in bytes shifted by five. In shared memory ``address`` is an
+    offset.
     """
     launch, thread = pointer_to(launch_address, word), pointer_to(thread_address, word)
-    access, space, size = packed & 3, packed >> 2 & 3, packed >> 4
+    access, space, size = packed & 3, packed >> 2 & 3, packed >> 5
     if access == _DECLARE:
         return _declare(launch, address, size, space == _IN_LOCAL)
     host = address + launch[_SHARED_BASE] if space == _SHARED else address
@@ -241,6 +265,8 @@ def access_memory(launch_address, thread_address, address, packed, site):
     elif 0 <= local_offset <= launch[_LOCAL_BYTES] - size:
         found, offset = _IN_LOCAL, local_offset
     kind = access | found << 2
+    if found == _SHARED:
+        address = offset  # what reports show
     if found == _GENERIC or (space not in (_GENERIC, found)):
         finding = _OUT_OF_BOUNDS if found == _GENERIC or space == _SHARED else _WRONG_SPACE
         report(launch, finding, site, launch[_BLOCK], thread[_NUMBER], address, kind, 0, 0, 0)
@@ -257,6 +283,8 @@ def access_memory(launch_address, thread_address, address, packed, site):
     states = pointer_to(launch[_SHARED_STATES] if is_shared else launch[_STATES], uint8)
     if not check_states(launch, thread, states, offset, size, kind, site, address):
         return 0
+    if packed >> 4 & 1:
+        kind = _ATOMIC | found << 2
     shift = launch[_GRANULE_SHIFT]
     cells = launch[_SHARED_CELLS] if is_shared else launch[_CELLS]
     for granule in range(offset >> shift, (offset + size - 1 >> shift) + 1):
@@ -266,16 +294,17 @@ def access_memory(launch_address, thread_address, address, packed, site):
 
 
 @njit(error_model="numpy")
-def access_range(launch, thread, offset, size, access):
+def access_range(launch, thread, offset, size, access, any_state):
     """Check and note an access of a copy or fill to a range of device memory.
 
-    ``launch`` and ``thread`` are records in which the operation alone matters.
+    ``launch`` and ``thread`` are records in which the operation alone matters. With ``any_state`` it may read what
+    nobody wrote.
     """
     launch_pointer, thread_pointer = pointer_to(launch.ctypes.data, word), pointer_to(thread.ctypes.data, word)
     states = pointer_to(launch[_STATES], uint8)
     kind = access | _GLOBAL << 2
     base = launch[_ARENA_BASE]
-    if not check_states(launch_pointer, thread_pointer, states, offset, size, kind, 0, base + offset):
+    if not any_state and not check_states(launch_pointer, thread_pointer, states, offset, size, kind, 0, base + offset):
         return
     shift = launch[_GRANULE_SHIFT]
     for granule in range(offset >> shift, (offset + size - 1 >> shift) + 1):

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
 import os
 import tempfile
+import threading
 from pathlib import Path
 
 import llvmlite
 import llvmlite.binding as llvm
 
+from kernels.cuda.nvrtc import find_nvrtc
 from tests.cuda_emulator.ptx import Program
 from tests.cuda_emulator.translator import Kernel, Translation, key_of
 
@@ -77,6 +80,19 @@ def _compile(ir: str) -> bytes:
     return bytes(machine.emit_object(module))
 
 
+def compiled_source(source: str, name: str, target: str, *options: str) -> bytes:
+    """PTX of CUDA C++, from NVRTC or from the cache; for the many small and mutated kernels of the tests."""
+    compiler = find_nvrtc()
+    digest = hashlib.sha256(repr((source, name, target, options, compiler.version)).encode()).hexdigest()
+    file = cache_folder() / f"{digest}.ptx"
+    try:
+        return file.read_bytes()
+    except OSError:
+        image = compiler.compile(source, name, target, options).image
+        write_atomically(file, image)
+        return image
+
+
 def object_code(ir: str) -> bytes:
     """Compiled IR, from the cache if it is there."""
     file = cache_folder() / f"{key_of(ir, _stamp())}.o"
@@ -98,9 +114,14 @@ class CompiledProgram:
         self._engine = llvm.create_mcjit_compiler(module, _machine())
         self._linked: set[str] = set()
         self._entries: dict[str, tuple[Kernel, int]] = {}
+        self._lock = threading.Lock()  # devices of several threads share a program
 
     def kernel(self, name: str) -> tuple[Kernel, int]:
         """A kernel and the address of its entry; raises KeyError where the program has none of that name."""
+        with self._lock:
+            return self._kernel(name)
+
+    def _kernel(self, name: str) -> tuple[Kernel, int]:
         if name not in self._entries:
             function = self.translation.program.functions[name]
             if not function.is_entry:

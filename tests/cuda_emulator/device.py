@@ -7,7 +7,6 @@ import threading
 import weakref
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -29,9 +28,10 @@ from tests.cuda_emulator.faults import Corruption, Faults
 from tests.cuda_emulator.host_memory import PinnedMemory
 from tests.cuda_emulator.image import Image, LoadedKernel, LoadedModule
 from tests.cuda_emulator.launcher import Launcher
-from tests.cuda_emulator.layout import Access, State
-from tests.cuda_emulator.ptx import UnsupportedPtxError, Variable
+from tests.cuda_emulator.layout import Access, Finding
+from tests.cuda_emulator.ptx import UnsupportedPtxError
 from tests.cuda_emulator.queues import EmulatedStream, Queues
+from tests.cuda_emulator.ranges import EmulatedMemory, Span
 from tests.cuda_emulator.reports import DefectError, Report
 
 DEFAULT_TARGET = "compute_90"
@@ -39,23 +39,6 @@ DEFAULT_MEMORY_BYTES = 256 << 20
 DEFAULT_STEP_LIMIT = 50_000_000
 DEFAULT_LIMITS = DeviceLimits(shared_bytes_per_block=227 * 1024, multiprocessors=4)
 _SHOWN_REPORTS = 10
-
-
-@dataclass(frozen=True, eq=False)
-class EmulatedMemory:
-    """A range of device memory; :class:`kernels.cuda.device.Memory`."""
-
-    device: EmulatedDevice
-    allocation: Allocation
-    offset: int
-    size_bytes: int
-    root: EmulatedMemory | None = None
-
-    def view(self, offset_bytes: int, size_bytes: int) -> EmulatedMemory:
-        """A part of the range."""
-        if offset_bytes < 0 or size_bytes < 0 or offset_bytes + size_bytes > self.size_bytes:
-            raise ValueError(f"view of {size_bytes} bytes at {offset_bytes} of a range of {self.size_bytes} bytes")
-        return EmulatedMemory(self.device, self.allocation, self.offset + offset_bytes, size_bytes, self.root or self)
 
 
 class EmulatedDevice:
@@ -114,7 +97,7 @@ class EmulatedDevice:
         self._random = random.Random(seed)
         self._dropped: deque[Callable[[], None]] = deque()
         poison = 0xA5 if seed == 0 else self._random.randrange(1, 255)
-        self._arena = Arena(memory_bytes, poison)
+        self._arena = Arena(memory_bytes, poison, checked=checked)
         self._launcher = Launcher(self._arena, self.queues.order, checked=checked, step_limit=step_limit)
         self._pinned = PinnedMemory(self.queues.order, self.note, self._dropped.append, poison)
         self._seed = seed
@@ -234,12 +217,12 @@ class EmulatedDevice:
         self.called()
         _same_size(target.size_bytes, source.nbytes)
         operation = self._operation(stream, f"upload of {source.nbytes} bytes", target)
-        read = self._pinned.begin(source, operation, writes=False)
+        read, span = self._pinned.begin(source, operation, writes=False), target.span
 
         def run() -> None:
             content = read()
-            if content is not None and self._touch(target, Access.STORE, operation):
-                self._bytes(target)[:] = np.frombuffer(content, np.uint8)
+            if content is not None and self._touch(span, Access.STORE, operation):
+                self._arena.bytes[span.slice] = np.frombuffer(content, np.uint8)
 
         self._enqueue(stream, operation, run)
 
@@ -248,12 +231,12 @@ class EmulatedDevice:
         self.called()
         _same_size(source.size_bytes, target.nbytes)
         operation = self._operation(stream, f"download of {target.nbytes} bytes", source)
-        address = target.ctypes.data
+        address, span = target.ctypes.data, source.span
         begin = self._pinned.begin(target, operation, writes=True)
 
         def run() -> None:
-            if begin() is not None and self._touch(source, Access.LOAD, operation):
-                self._pinned.store(address, self._bytes(source).tobytes())
+            if begin() is not None and self._touch(span, Access.LOAD, operation):
+                self._pinned.store(address, self._arena.bytes[span.slice].tobytes())
 
         self._enqueue(stream, operation, run)
 
@@ -264,16 +247,13 @@ class EmulatedDevice:
         if target.offset < source.offset + source.size_bytes and source.offset < target.offset + target.size_bytes:
             self.defect("copy() between ranges that overlap")
         operation = self._operation(stream, f"copy of {source.size_bytes} bytes", target, source)
+        to, origin = target.span, source.span
 
         def run() -> None:
-            states = self._arena.states
-            initialised = (states[source.offset : source.offset + source.size_bytes] & State.INITIALISED) != 0
-            readable = initialised.all() or not self.checked
-            if (not readable or self._touch(source, Access.LOAD, operation)) and self._touch(
-                target, Access.STORE, operation
-            ):
-                self._bytes(target)[:] = self._bytes(source)
-                states[target.offset : target.offset + target.size_bytes][~initialised] = State.ALLOCATED
+            self._touch(origin, Access.LOAD, operation, any_state=True)
+            if self._touch(to, Access.STORE, operation):
+                self._arena.bytes[to.slice] = self._arena.bytes[origin.slice]
+                self._arena.states[to.slice] = self._arena.states[origin.slice]
 
         self._enqueue(stream, operation, run)
 
@@ -283,10 +263,11 @@ class EmulatedDevice:
         if not 0 <= byte <= 255:
             self.defect(f"fill() with {byte}")
         operation = self._operation(stream, f"fill of {memory.size_bytes} bytes", memory)
+        span = memory.span
 
         def run() -> None:
-            if self._touch(memory, Access.STORE, operation):
-                self._bytes(memory)[:] = byte
+            if self._touch(span, Access.STORE, operation):
+                self._arena.bytes[span.slice] = byte
 
         self._enqueue(stream, operation, run)
 
@@ -302,10 +283,7 @@ class EmulatedDevice:
             offset = self._arena.take(loaded.variable_bytes)
             if offset is None:
                 raise DeviceOutOfMemoryError(loaded.variable_bytes)
-            loaded.base = self._arena.base + offset
-            self._arena.states[offset : offset + loaded.variable_bytes] = 0
-            for name, start in loaded.variables.items():
-                self._place_variable(loaded.program.variables[name], offset + start)
+            loaded.place_variables(self._arena, offset)
         module = LoadedModule(loaded)
         weakref.finalize(module, self._dropped.append, lambda: self._drop_module(loaded)).atexit = False
         return module
@@ -343,10 +321,7 @@ class EmulatedDevice:
         self.launches[kernel.name] += 1
         number = self.launches[kernel.name]
         seed = self._seed if self._seed < 2 else self._random.randrange(2, 1 << 31)
-        spans = [
-            (argument.offset, argument.size_bytes) if isinstance(argument, EmulatedMemory) else None
-            for argument in arguments
-        ]
+        spans = [argument.span if isinstance(argument, EmulatedMemory) else None for argument in arguments]
 
         def run() -> None:
             self.reports += self._launcher.run(kernel, grid, block, parameters, shared_bytes, operation, seed)
@@ -417,30 +392,16 @@ class EmulatedDevice:
 
         self.queues.add(stream, run)
 
-    def _bytes(self, memory: EmulatedMemory) -> np.ndarray:
-        return self._arena.bytes[memory.offset : memory.offset + memory.size_bytes]
-
-    def _touch(self, memory: EmulatedMemory, access: Access, operation: int) -> bool:
-        found = self._launcher.touch(memory.offset, memory.size_bytes, access, operation)
+    def _touch(self, span: Span, access: Access, operation: int, *, any_state: bool = False) -> bool:
+        """Check and note an access of a copy or fill; whether it may go on."""
+        found = self._launcher.touch(*span, access, operation, any_state=any_state)
         self.reports += found
-        return not found or access is Access.LOAD
+        return all(report.finding not in {Finding.FREED, Finding.OUT_OF_BOUNDS} for report in found)
 
-    def _place_variable(self, variable: Variable, offset: int) -> None:
-        content = variable.initial
-        if content is None and variable.space == "global":
-            content = bytes(variable.size_bytes)  # static storage of a module starts as zeros
-        state = State.ALLOCATED | (State.INITIALISED if content is not None else 0)
-        if variable.space == "const":
-            state |= State.READ_ONLY | State.INITIALISED
-        span = slice(offset, offset + variable.size_bytes)
-        self._arena.states[span] = state
-        if content is not None:
-            self._arena.bytes[span] = np.frombuffer(content, np.uint8)
-
-    def _corrupt(self, corruption: Corruption, span: tuple[int, int] | None) -> None:
+    def _corrupt(self, corruption: Corruption, span: Span | None) -> None:
         assert span is not None, "a corruption names an argument that is memory"
-        assert corruption.byte < span[1], "a corruption names a byte inside the memory"
-        self._arena.bytes[span[0] + corruption.byte] ^= corruption.mask
+        assert corruption.byte < span.size_bytes, "a corruption names a byte inside the memory"
+        self._arena.bytes[span.offset + corruption.byte] ^= corruption.mask
 
 
 def _same_size(first: int, second: int) -> None:

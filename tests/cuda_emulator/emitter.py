@@ -280,9 +280,14 @@ class Emitter:
         """Number of an instruction that finds it again in whatever module the function is part of."""
         return str(site_of(self.function, instruction))
 
-    def call_access(self, i: Instruction, address: str, access: Access, space: Space, size_bytes: int) -> str:
-        """Call the check of an access; 0 if it refuses, else the host address."""
-        packed = int(access) | int(space) << 2 | size_bytes << 4
+    def call_access(
+        self, i: Instruction, address: str, access: Access, space: Space, size_bytes: int, *, strong: bool = False
+    ) -> str:
+        """Call the check of an access; 0 if it refuses, else the host address.
+
+        With ``strong`` it is ordered with others as atomics are.
+        """
+        packed = int(access) | int(space) << 2 | int(strong) << 4 | size_bytes << 5
         check = self.emit(f"load ptr, ptr {self.slot(Launch.ACCESS)}")
         return self.emit(f"call i64 {check}(ptr %launch, ptr %thread, i64 {address}, i64 {packed}, i64 {self.site(i)})")
 

@@ -17,27 +17,19 @@ CARRY = "%carry"
 REGISTER = re.compile(r"%[\w$.]+")
 """A register wherever it stands in an operand."""
 
-_NO_RESULT = frozenset(
-    [
-        "st",
-        "red",
-        "bra",
-        "brx",
-        "ret",
-        "exit",
-        "bar",
-        "barrier",
-        "membar",
-        "fence",
-        "call",
-        "trap",
-        "prefetch",
-        "prefetchu",
-        "discard",
-        "nanosleep",
-        "brkpt",
-    ]
-)
+_CONTROL = frozenset(("bra", "brx", "ret", "exit", "call", "trap", "brkpt"))
+_NO_RESULT = _CONTROL | {
+    "st",
+    "red",
+    "bar",
+    "barrier",
+    "membar",
+    "fence",
+    "prefetch",
+    "prefetchu",
+    "discard",
+    "nanosleep",
+}
 _ENDS = frozenset(("bra", "ret", "exit", "brx", "trap"))
 _WARP_WIDE = frozenset(("shfl", "vote", "match", "redux"))
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
+import numpy as np
+
+from kernels.cuda.device import DeviceError
+from tests.cuda_emulator.arena import Arena
 from tests.cuda_emulator.compiler import CompiledProgram
 from tests.cuda_emulator.emitter import site_of
-from tests.cuda_emulator.ptx import Instruction, Label, Program, parse
+from tests.cuda_emulator.layout import State
+from tests.cuda_emulator.ptx import Instruction, Label, Program, UnsupportedPtxError, parse
 from tests.cuda_emulator.translator import Kernel
 
 _ACCESSES = frozenset(("ld", "ldu", "st", "atom", "red"))
@@ -18,6 +24,12 @@ def _width_bytes(item: Instruction | Label) -> int:
     if isinstance(item, Label) or item.opcode not in _ACCESSES or _OWN_SPACES & set(item.modifiers):
         return 4
     return int(item.kind[1:]) // 8
+
+
+@functools.lru_cache(maxsize=64)
+def _compiled(image: bytes, checked: bool) -> CompiledProgram:
+    """Devices share code: all that differs between them is in the records of a launch."""
+    return CompiledProgram(parse(image.rstrip(b"\0").decode()), checked=checked)
 
 
 @dataclass(frozen=True)
@@ -41,8 +53,17 @@ class LoadedModule:
     image: Image
 
     def kernel(self, name: str) -> LoadedKernel:
-        """The kernel of that name; compiled when first asked for."""
-        return self.image.kernel(name)
+        """The kernel of that name; compiled when first asked for.
+
+        Raises
+        ------
+        DeviceError
+            For an instruction that the emulator does not know; the message names it.
+        """
+        try:
+            return self.image.kernel(name)
+        except UnsupportedPtxError as error:
+            raise DeviceError(f"the image does not load: {error}") from error
 
 
 class Image:
@@ -59,8 +80,8 @@ class Image:
     """
 
     def __init__(self, image: bytes, *, checked: bool) -> None:
-        self.program: Program = parse(image.rstrip(b"\0").decode())
-        self._compiled = CompiledProgram(self.program, checked=checked)
+        self._compiled = _compiled(image, checked)
+        self.program: Program = self._compiled.translation.program
         self.base = 0
         self.users: list[int] = []
         self.dropped = False
@@ -71,14 +92,21 @@ class Image:
         return LoadedKernel(self, *self._compiled.kernel(name))
 
     @property
-    def variables(self) -> dict[str, int]:
-        """Offset of each variable of the module."""
-        return self._compiled.translation.variables
-
-    @property
     def variable_bytes(self) -> int:
         """Memory that the variables take."""
         return self._compiled.translation.variable_bytes
+
+    def place_variables(self, arena: Arena, offset: int) -> None:
+        """Put the variables into a piece of the arena, and take the bytes between them out of it."""
+        self.base = arena.base + offset
+        arena.states[offset : offset + self.variable_bytes] = 0
+        for name, start in self._compiled.translation.variables.items():
+            variable = self.program.variables[name]
+            span = slice(offset + start, offset + start + variable.size_bytes)
+            constant = State.READ_ONLY if variable.space == "const" else 0
+            arena.states[span] = State.ALLOCATED | State.INITIALISED | constant
+            # What has no initial value starts as zeros.
+            arena.bytes[span] = np.frombuffer(variable.initial or bytes(variable.size_bytes), np.uint8)
 
     @property
     def granule_bytes(self) -> int:

@@ -80,13 +80,18 @@ class Launcher:
         )
         return [self._kernel_report(kernel, row, operation) for row in findings[: launch[Launch.REPORT_COUNT]].tolist()]
 
-    def touch(self, offset: int, size_bytes: int, access: Access, operation: int) -> list[Report]:
-        """Check and note that a copy or fill reads or writes a range; returns what was found."""
+    def touch(
+        self, offset: int, size_bytes: int, access: Access, operation: int, *, any_state: bool = False
+    ) -> list[Report]:
+        """Check and note that a copy or fill reads or writes a range; returns what was found.
+
+        With ``any_state`` it may read what nobody wrote.
+        """
         if not self._checked:
             return []
         launch, findings = self._record(operation)
         thread = np.zeros(Thread.SLOTS, np.int64)
-        access_range()(launch, thread, offset, size_bytes, int(access))
+        access_range()(launch, thread, offset, size_bytes, int(access), int(any_state))
         reports = []
         for row in findings[: launch[Launch.REPORT_COUNT]].tolist():
             finding, message, address = describe(row, self._order.labels, operation)

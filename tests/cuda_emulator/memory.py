@@ -22,8 +22,14 @@ _WINDOWS = {
     Space.GLOBAL: (Launch.ARENA_BASE, Launch.ARENA_BYTES),
     Space.LOCAL: (Thread.LOCAL, Launch.LOCAL_BYTES),
 }
-_STRONG = frozenset(("volatile", "relaxed", "acquire", "release", "mmio"))
-"""Accesses that may meet others of their kind without a race."""
+_STRONG = frozenset(("volatile", "relaxed", "acquire", "release", "acq_rel", "mmio"))
+"""Accesses that may meet others of their kind, and atomics, without a race."""
+
+_SCOPES = frozenset(("cta", "cluster", "gpu", "sys"))
+_CACHES = frozenset(("ca", "cg", "cs", "cv", "lu", "wb", "wt", "nc", "weak"))
+_SHAPES = frozenset(("v2", "v4", "v8"))
+_KNOWN_WORDS = _STRONG | _SCOPES | _CACHES | _SHAPES | _SPACES.keys() | {"param"}
+_LEVELS = ("L1::", "L2::", "level::")
 
 _ATOMICS = {
     "add": "add i{bits} {old}, {value}",
@@ -33,33 +39,6 @@ _ATOMICS = {
     "min": "call i{bits} @llvm.{sign}min.i{bits}(i{bits} {old}, i{bits} {value})",
     "max": "call i{bits} @llvm.{sign}max.i{bits}(i{bits} {old}, i{bits} {value})",
 }
-_IGNORED = frozenset(
-    [
-        "ca",
-        "cg",
-        "cs",
-        "cv",
-        "lu",
-        "cop",
-        "wb",
-        "wt",
-        "nc",
-        "weak",
-        "gpu",
-        "cta",
-        "sys",
-        "cluster",
-        "cc",
-        "b8",
-        "v2",
-        "v4",
-        "v8",
-        "relaxed",
-        "acquire",
-        "release",
-        "acq_rel",
-    ]
-)
 
 
 def _location(code: Emitter, i: Instruction, operand: str) -> tuple[str, int]:
@@ -79,15 +58,22 @@ def _address(code: Emitter, i: Instruction, operand: str) -> str:
     base, offset = _location(code, i, operand)
     if not code.is_register(base):
         return code.address_of(f"{base}+{offset}")
-    value = code.read(base, 64)
-    return code.emit(f"add i64 {value}, {offset}") if offset else value
+    # In the register's own width: addresses of shared memory have 32 bits and wrap there.
+    value, bits = code.read_register(base), code.bits(base)
+    if offset:
+        value = code.emit(f"add i{bits} {value}, {offset}")
+    return code.cast(value, bits, 64)
 
 
-def checked_pointer(code: Emitter, i: Instruction, address: str, access: Access, space: Space, size_bytes: int) -> str:
+def checked_pointer(
+    code: Emitter, i: Instruction, address: str, access: Access, space: Space, size_bytes: int, *, strong: bool = False
+) -> str:
     """Host pointer for an access; ends the thread where it is refused."""
     good, bad = code.fresh("allowed"), code.fresh("refused")
     if code.checked or space not in _WINDOWS:
-        host = code.emit(f"inttoptr i64 {code.call_access(i, address, access, space, size_bytes)} to ptr")
+        host = code.emit(
+            f"inttoptr i64 {code.call_access(i, address, access, space, size_bytes, strong=strong)} to ptr"
+        )
         code.branch_if(code.emit(f"icmp eq ptr {host}, null"), bad, good)
         code.start(bad)
     else:
@@ -116,23 +102,26 @@ def _element(code: Emitter, pointer: str, place: int, size_bytes: int) -> str:
     return code.emit(f"getelementptr i8, ptr {pointer}, i64 {place * size_bytes}") if place else pointer
 
 
-def _width(i: Instruction) -> int:
-    if i.kind[0] not in "busf" or i.kind == "b128":
-        return 0
+def _bits(code: Emitter, i: Instruction) -> int:
+    """Width of an element; refuses what is no plain load or store."""
+    words = {part.removesuffix("::cta") for part in i.modifiers[:-1] if not part.startswith(_LEVELS)}
+    if i.kind[:1] not in tuple("busf") or i.kind == "b128" or not words <= _KNOWN_WORDS:
+        raise code.refuse(i)
     return int(i.kind[1:])
+
+
+def _checked(code: Emitter, i: Instruction, operand: str, access: Access, size_bytes: int) -> str:
+    """Host pointer for a load or store."""
+    if "param" in i.modifiers:
+        return _parameter(code, i, operand)
+    strong = bool(_STRONG & set(i.modifiers))
+    return checked_pointer(code, i, _address(code, i, operand), access, _space(i), size_bytes, strong=strong)
 
 
 @translates("ld", "ldu")
 def _load(code: Emitter, i: Instruction) -> None:
-    targets, bits = vector(i.operands[0]), _width(i)
-    if not bits:
-        raise code.refuse(i)
-    if "param" in i.modifiers:
-        pointer = _parameter(code, i, i.operands[1])
-    else:
-        access = Access.ATOMIC if _STRONG & set(i.modifiers) else Access.LOAD
-        address = _address(code, i, i.operands[1])
-        pointer = checked_pointer(code, i, address, access, _space(i), bits // 8 * len(targets))
+    targets, bits = vector(i.operands[0]), _bits(code, i)
+    pointer = _checked(code, i, i.operands[1], Access.LOAD, bits // 8 * len(targets))
     for place, target in enumerate(targets):
         value = code.emit(f"load i{bits}, ptr {_element(code, pointer, place, bits // 8)}, align 1")
         code.write(target, value, bits, signed=is_signed(i.kind))
@@ -140,16 +129,9 @@ def _load(code: Emitter, i: Instruction) -> None:
 
 @translates("st")
 def _store(code: Emitter, i: Instruction) -> None:
-    sources, bits = vector(i.operands[1]), _width(i)
-    if not bits:
-        raise code.refuse(i)
+    sources, bits = vector(i.operands[1]), _bits(code, i)
     values = [code.read(source, bits) for source in sources]
-    if "param" in i.modifiers:
-        pointer = _parameter(code, i, i.operands[0])
-    else:
-        access = Access.ATOMIC if _STRONG & set(i.modifiers) else Access.STORE
-        address = _address(code, i, i.operands[0])
-        pointer = checked_pointer(code, i, address, access, _space(i), bits // 8 * len(sources))
+    pointer = _checked(code, i, i.operands[0], Access.STORE, bits // 8 * len(sources))
     for place, value in enumerate(values):
         code.do(f"store i{bits} {value}, ptr {_element(code, pointer, place, bits // 8)}, align 1")
 
@@ -157,10 +139,10 @@ def _store(code: Emitter, i: Instruction) -> None:
 @translates("atom", "red")
 def _atomic(code: Emitter, i: Instruction) -> None:
     operands = i.operands if i.opcode == "atom" else ("_", *i.operands)
-    names = [part for part in i.modifiers[:-1] if part not in _IGNORED and part.split("::")[0] not in _SPACES]
-    bits = _width(i)
-    if len(names) != 1 or bits not in {32, 64} or i.kind[0] == "f":
+    names = [part for part in i.modifiers[:-1] if part.removesuffix("::cta") not in _KNOWN_WORDS]
+    if len(names) != 1 or i.kind[:1] not in tuple("bus") or int(i.kind[1:]) not in {32, 64}:
         raise code.refuse(i)
+    bits = int(i.kind[1:])
     value = code.read(operands[2], bits)
     third = code.read(operands[3], bits) if names[0] == "cas" else ""
     pointer = checked_pointer(code, i, _address(code, i, operands[1]), Access.ATOMIC, _space(i), bits // 8)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from kernels.cuda.device import Dim3
-from kernels.cuda.nvrtc import find_nvrtc
 from tests.cuda_emulator import EmulatedDevice
+from tests.cuda_emulator.compiler import compiled_source
 from tests.cuda_emulator.device import DEFAULT_TARGET
 
 _HEADER = """
@@ -173,18 +173,23 @@ MUTANTS = {
 }
 
 
+def source_of(name: str) -> str:
+    """The whole text of a kernel."""
+    return _HEADER + SOURCES[name]
+
+
 @functools.cache
-def compiled(name: str, mutant: int = 0, target: str = DEFAULT_TARGET) -> bytes:
+def compiled(name: str, mutant: int = 0, target: str = DEFAULT_TARGET, *, option: str = "-lineinfo") -> bytes:
     """PTX of a kernel or of one of its mutants."""
-    source = _HEADER + SOURCES[name]
-    return find_nvrtc().compile(source, name, target, (f"-DMUTANT={mutant}", "-lineinfo")).image
+    return compiled_source(source_of(name), name, target, f"-DMUTANT={mutant}", option)
 
 
 @dataclass
 class Bench:
-    """One device with one stream, and arrays on it."""
+    """One device with one stream, and arrays on it; ``option`` is for the compiler."""
 
     device: EmulatedDevice
+    option: str = "-lineinfo"
 
     def __post_init__(self) -> None:
         self.stream = self.device.new_stream()
@@ -217,7 +222,7 @@ class Bench:
 
     def run(self, name: str, mutant: int, grid: Dim3, block: Dim3, arguments: list, shared_bytes: int = 0) -> None:
         """Launch a kernel and wait for it."""
-        module = self.device.load(compiled(name, mutant, self.device.target))
+        module = self.device.load(compiled(name, mutant, self.device.target, option=self.option))
         self.device.launch(module.kernel(name), grid, block, arguments, self.stream, shared_bytes=shared_bytes)
         self.stream.synchronize()
 

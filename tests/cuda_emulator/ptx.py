@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass, field
 
 _COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
+_SOURCE_HASH = re.compile(r"(_INTERNAL_[0-9a-f]{8}_\d+_\w+?_cu_)[0-9a-f]{8}")
 _LABEL = re.compile(r"([$%\w]+)\s*:(?!:)")
 _GUARD = re.compile(r"@(!?)\s*([%$\w]+)\s+")
 _INSTRUCTION = re.compile(r"([a-z]\w*)([\w.:]*)\s*(.*)", re.DOTALL)
@@ -181,6 +182,8 @@ def _variable(text: str, line: int) -> Variable:
     if match is None:
         raise UnsupportedPtxError(f"line {line}: declaration {' '.join(text.split())!r}")
     space, align, kind, extra, name, count, initial = match.groups()
+    if not kind[1:].isdigit():
+        raise UnsupportedPtxError(f"line {line}: declaration {' '.join(text.split())!r}")
     element = bits_of(kind) // 8
     size = element * (1 if count is None else int(count or 0))
     content = None if initial is None else _initial_bytes(initial, element, size, line)
@@ -201,6 +204,8 @@ class _Reader:
     """A cursor over the text."""
 
     def __init__(self, text: str) -> None:
+        # The hash of the source in names of internal functions would make every function of a changed source new.
+        text = _SOURCE_HASH.sub(r"\g<1>00000000", text)
         # Comments become blanks of the same shape, so that line numbers stay.
         self._text = _COMMENT.sub(lambda match: re.sub(r"[^\n]", " ", match.group()), text)
         self._place = 0

@@ -59,4 +59,4 @@ def run_launch() -> Callable[..., int]:
 @functools.cache
 def access_range() -> Callable[..., None]:
     """:func:`tests.cuda_emulator.checks.access_range`, compiled."""
-    return _compiled(checks.access_range, _LAUNCH, int64[::1], int64, int64, int64, returns=void)
+    return _compiled(checks.access_range, _LAUNCH, int64[::1], int64, int64, int64, int64, returns=void)

@@ -21,6 +21,13 @@ def test_right_kernels_are_right_and_unsuspected(name, checked):
         assert not device.reports
 
 
+@pytest.mark.parametrize("name", RUNS)
+def test_code_without_optimisation_is_right_and_unsuspected(name):
+    """It keeps variables in local memory and uses instructions that optimised code does not."""
+    with EmulatedDevice(2, step_limit=STEP_LIMIT) as device:
+        assert RUNS[name](Bench(device, "--device-debug"), 0)
+
+
 @pytest.mark.parametrize(("name", "mutant"), EVERY_MUTANT, ids=[f"{name}-{number}" for name, number in EVERY_MUTANT])
 def test_every_mutant_is_reported_under_every_schedule(name, mutant):
     for seed in SEEDS:

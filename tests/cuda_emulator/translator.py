@@ -109,6 +109,13 @@ class Translation:
                 device = _aligned(device, 256)
                 self.variables[variable.name] = device
                 device += variable.size_bytes + 256
+        for function in program.functions.values():
+            for variable in function.variables.values():
+                if variable.space == "shared" and not function.is_entry:
+                    # The compiler moves a shared variable into the one function that uses it.
+                    shared = _aligned(shared, variable.align_bytes)
+                    self._shared[variable.name] = shared
+                    shared += variable.size_bytes
         self.variable_bytes = device
         self._shared_bytes = shared
 
@@ -131,11 +138,12 @@ class Translation:
         """Memory that the function can name, and the static shared memory with its own."""
         places = {name: Place("global", Launch.MODULE_BASE, offset) for name, offset in self.variables.items()}
         for name, offset in self._shared.items():
-            dynamic = not self.program.variables[name].size_bytes
+            declared = self.program.variables.get(name)
+            dynamic = declared is not None and not declared.size_bytes
             places[name] = Place("shared", Launch.DYNAMIC_SHARED) if dynamic else Place("shared", "fixed", offset)
         shared = self._shared_bytes
         for name, variable in function.variables.items():
-            if variable.space == "shared":
+            if variable.space == "shared" and function.is_entry:
                 shared = _aligned(shared, variable.align_bytes)
                 places[name] = Place("shared", "fixed", shared)
                 shared += variable.size_bytes
@@ -147,8 +155,6 @@ class Translation:
 
     def _translate(self, function: Function) -> Translated:
         places, shared_bytes = self._places(function)
-        if not function.is_entry and shared_bytes > self._shared_bytes:
-            raise UnsupportedPtxError(f"function {function.name} declares shared memory but is no kernel")
         suspends = function.name in self._suspending
         flow = analyse(function, self._suspending)
         code = Emitter(function, flow, suspends, places, self._footprints, self.checked)
