@@ -44,7 +44,7 @@ class MsmKernels:
 def msm_kernels(curve: Curve, group: Group) -> MsmKernels:
     """Compile, or load, the MSM kernels of a group."""
     kernels = KernelSet(f"{curve.name}.{group}.msm")
-    points = point_functions(curve, group, "msm")
+    points = point_functions(curve, group)
     add, add_mixed, double = points.add, points.add_mixed, points.double
     clear, copy, to_affine, scratch_words = points.clear, points.copy, points.to_affine, points.scratch_words
     point_words = 4 * points.spec.words

@@ -68,7 +68,7 @@ def _in_subgroup(kernels: KernelSet, curve: Curve, group: Group) -> Callable[[An
     if endomorphism is None:
         return _accept_all
     spec = ring_spec(curve, group)
-    points = point_functions(curve, group, "checks")
+    points = point_functions(curve, group)
     apply = operation(spec, _multiply_x if group == "g1" else miller.twisted_frobenius, (2, 2), 2, outline=True)
     coordinates = [c for factor in endomorphism.factors for c in factor[: spec.degree]]
     factors = montgomery_from_ints(curve.fp, coordinates).reshape(-1)
