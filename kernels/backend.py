@@ -52,18 +52,22 @@ class Bases:
     Attributes
     ----------
     points
-        ``uint64[n, 2, L]`` or ``uint64[n, 2, 2, L]``, affine, Montgomery, all zero for infinity.
+        ``uint64[n, 2, L]`` or ``uint64[n, 2, 2, L]``, affine, Montgomery, all zero for infinity. None are kept where
+        ``prepared`` stands for all of them.
     prepared
         What the backend derived from them (tables, lane layout); opaque to callers.
+    count
+        How many there are if ``points`` are not kept.
     """
 
     curve: Curve
     group: Group
     points: Array
     prepared: Any = field(default=None, repr=False)
+    count: int = 0
 
     def __len__(self) -> int:
-        return len(self.points)
+        return len(self.points) or self.count
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,9 @@ class IfmaBackend(PortableBackend):
         bucket sets.
         """
         points = check_points(curve, group, points)
-        return Bases(curve, group, points, lane_bases(curve, group, points, table_bytes, self._native))
+        prepared = lane_bases(curve, group, points, table_bytes, self._native)
+        kept = points if len(points) < LANES_PAY_FROM else points[:0].copy()
+        return Bases(curve, group, kept, prepared, len(points))
 
     def msm(
         self, bases: Bases, scalars: Array, threads: int = 1, should_stop: Callable[[], bool] | None = None

@@ -148,7 +148,7 @@ class DispatchingBackend:
         """Check the shape of ``points``; each side prepares them when it first computes with them."""
         if not self.prepare_device().usable:
             made = self.cpu.load_bases(curve, group, points, table_bytes)
-            return Bases(curve, group, made.points, made)
+            return Bases(curve, group, made.points, made, len(made))
         device = self._device.load_bases(curve, group, points, table_bytes)
         cpu = _once(lambda: self.cpu.load_bases(curve, group, device.points, table_bytes))
         return Bases(curve, group, device.points, _TwoBases(device, cpu))
