@@ -96,13 +96,19 @@ class IfmaBackend(PortableBackend):
         return sums.reshape(*scalars.shape[:-2], *bases.curve.point_shape(bases.group))
 
     def ntt(
-        self, curve: Curve, values: Array, inverse: bool = False, coset: int | None = None, threads: int = 1
+        self,
+        curve: Curve,
+        values: Array,
+        inverse: bool = False,
+        coset: int | None = None,
+        threads: int = 1,
+        should_stop: Callable[[], bool] | None = None,
     ) -> Array:
         """Evaluate on, or with ``inverse`` interpolate from, the 2^k-th roots of unity (times ``coset``)."""
         values, log2_size = check_domain(curve, values, coset)
         if log2_size < SMALLEST:
-            return super().ntt(curve, values, inverse, coset, threads)
-        return lane_ntt(curve, values, inverse, coset, threads, native=self._native)
+            return super().ntt(curve, values, inverse, coset, threads, should_stop)
+        return lane_ntt(curve, values, inverse, coset, threads, should_stop, native=self._native)
 
     def multiply_points(self, curve: Curve, group: Group, points: Array, scalars: Array) -> Array:
         """Multiples scalars[i] * points[i]."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from kernels.backend import Array, Bases, Interrupted
+from kernels.backend import Array, Bases, poll
 from kernels.cpu.buckets import bucket_kernels
 from kernels.cpu.coordinate_scaling import coordinate_scaling
 from kernels.cpu.digits import Parts, split
@@ -26,8 +26,8 @@ from kernels.scalar_decomposition import decomposition, part_counts
 POINTS_AT_A_TIME = 1 << 13
 """Points converted together: enough for several shared inversions, few enough to need little memory beside the rows."""
 
-ENTRIES_BETWEEN_POLLS = 1 << 17
-"""Additions between two looks at whether to stop: 10 ms in G1, 40 ms in G2."""
+WORDS_BETWEEN_POLLS = 1 << 20
+"""Words of rows added between two looks at whether to stop: some 10 ms in any group."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,7 @@ class _Sums:
         self.workspace = scratch.words("workspace", (FIRST_ROW + most_sums) * row_words)
         self.workspace[:row_words] = 0  # row 0 is infinity
         self.row = FIRST_ROW
+        self.most = WORDS_BETWEEN_POLLS // row_words
 
     def sum(
         self,
@@ -121,10 +122,9 @@ class _Sums:
         """Leave one entry a bucket, or none."""
         progress = np.array([0, starts[0], starts[0], self.row, 0])
         while not self.kernels.sum_buckets(
-            self.table, entries, starts, buckets, progress, ENTRIES_BETWEEN_POLLS, self.room, self.workspace
+            self.table, entries, starts, buckets, progress, self.most, self.room, self.workspace
         ):
-            if should_stop is not None and should_stop():
-                raise Interrupted("the multiplication was cancelled")
+            poll(should_stop)
         self.row = int(progress[3])
 
 
@@ -141,8 +141,7 @@ def lane_msm(bases: Bases, scalars: Array, threads: int, should_stop: Callable[[
     sums = np.empty((tasks.slices, msms, plan.sets, lists, point_words), np.uint64)
 
     def run(task: tuple[int, int, int]) -> None:
-        if should_stop is not None and should_stop():
-            raise Interrupted("the multiplication was cancelled")
+        poll(should_stop)
         number, first_msm, first_set = task
         msm_count = min(tasks.msms_each, msms - first_msm)
         set_count = min(tasks.sets_each, plan.sets - first_set)

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from kernels.backend import Array, Bases, Interrupted
+from kernels.backend import Array, Bases, poll
 from kernels.cpu.compilation import I32, I32_OUT, U64, U64_OUT, KernelSet, compiled_once
 from kernels.cpu.msm_plan import window_count
 from kernels.cpu.points import point_functions
@@ -155,8 +155,7 @@ def msm(bases: Bases, scalars: Array, threads: int, should_stop: Callable[[], bo
     flat = bases.points.reshape(-1)
 
     def run(window: int) -> None:
-        if should_stop is not None and should_stop():
-            raise Interrupted("the multiplication was cancelled")
+        poll(should_stop)
         kernels.sum_window(flat, digits[window], n, c, sums[window].reshape(-1))
 
     for_each(run, range(windows), threads)

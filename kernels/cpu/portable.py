@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels import pairing_equation
-from kernels.backend import Array, Bases, CombinationAnswer, EquationAnswer, PairingEquation, SparseMatrix
+from kernels.backend import Array, Bases, CombinationAnswer, EquationAnswer, PairingEquation, SparseMatrix, poll
 from kernels.cpu import msm as msm_algorithm
 from kernels.cpu.pairing import pairing_kernels
 from kernels.cpu.point_checks import point_checks
@@ -83,7 +83,13 @@ class PortableBackend:
         return out.astype(np.bool_)
 
     def ntt(
-        self, curve: Curve, values: Array, inverse: bool = False, coset: int | None = None, threads: int = 1
+        self,
+        curve: Curve,
+        values: Array,
+        inverse: bool = False,
+        coset: int | None = None,
+        threads: int = 1,
+        should_stop: Callable[[], bool] | None = None,
     ) -> Array:
         """Evaluate on, or with ``inverse`` interpolate from, the 2^k-th roots of unity (times ``coset``)."""
         values, log2_size = check_domain(curve, values, coset)
@@ -92,6 +98,7 @@ class PortableBackend:
         domain = _domain(curve, log2_size, inverse, coset)
 
         def run(vectors: Array) -> None:
+            poll(should_stop)
             flat, count = vectors.reshape(-1), len(vectors)
             if domain.before is not None:
                 kernels.multiply(flat, np.tile(domain.before, count), n * count, 1, flat)
