@@ -25,7 +25,6 @@ from kernels.cpu.portable import PortableBackend
 from kernels.cpu.transform_plan import SMALLEST
 from kernels.curves import Curve, Group
 from kernels.encoding import ints_from_limbs, montgomery_from_ints
-from kernels.endomorphisms import membership_endomorphism
 from kernels.operands import (
     check_domain,
     check_equation_points,
@@ -122,8 +121,6 @@ class IfmaBackend(PortableBackend):
         points = check_points(curve, group, points)
         if group == "g1":
             return lane_membership.in_subgroup(curve, points, native=self._native)
-        if membership_endomorphism(curve, group) is None or len(points) < LANES:
-            return super().in_subgroup(curve, group, points)
         return LaneMultiples(curve, group, native=self._native).in_subgroup(points)
 
     def _product_kernel(self, curve: Curve) -> Callable[..., None]:
