@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 
 def release_pages(array: npt.NDArray[Any]) -> None:
-    """Take the pages of a read-only mapped array out of this process; its next use brings them back from the file.
+    """Take the pages of an array mapped read-only out of this process; its next use brings them back from the file.
 
     Pages once read count as this process's memory though it may never need them again. Other arrays stay as they are.
     """
-    owner: Any = None if array.flags.writeable else array
+    owner: Any = array
     while owner is not None and not isinstance(owner, mmap.mmap):
         owner = getattr(owner, "base", None)
-    if owner is not None:
+    if owner is not None and memoryview(owner).readonly:  # pages of others may have been written to
         owner.madvise(mmap.MADV_DONTNEED)
