@@ -52,18 +52,22 @@ class Bases:
     Attributes
     ----------
     points
-        ``uint64[n, 2, L]`` or ``uint64[n, 2, 2, L]``, affine, Montgomery, all zero for infinity.
+        ``uint64[n, 2, L]`` or ``uint64[n, 2, 2, L]``, affine, Montgomery, all zero for infinity. None are kept where
+        ``prepared`` stands for all of them.
     prepared
         What the backend derived from them (tables, lane layout); opaque to callers.
+    count
+        How many there are if ``points`` are not kept.
     """
 
     curve: Curve
     group: Group
     points: Array
     prepared: Any = field(default=None, repr=False)
+    count: int = 0
 
     def __len__(self) -> int:
-        return len(self.points)
+        return len(self.points) or self.count
 
 
 @dataclass(frozen=True)
@@ -165,7 +169,13 @@ class Backend(Protocol):
         ...
 
     def ntt(
-        self, curve: Curve, values: Array, inverse: bool = False, coset: int | None = None, threads: int = 1
+        self,
+        curve: Curve,
+        values: Array,
+        inverse: bool = False,
+        coset: int | None = None,
+        threads: int = 1,
+        should_stop: Callable[[], bool] | None = None,
     ) -> Array:
         """Evaluate polynomials on the 2^k-th roots of unity, or interpolate them. Linear.
 
@@ -175,6 +185,8 @@ class Backend(Protocol):
             ``uint64[..., 2^k, 4]`` in natural order. Coefficients, or with ``inverse`` evaluations.
         coset
             Generator g in standard form: the domain is g * <w>.
+        should_stop
+            Polled between chunks; when it returns true the call raises :class:`Interrupted`.
 
         Returns
         -------
@@ -248,3 +260,15 @@ class Backend(Protocol):
 
 class Interrupted(Exception):  # noqa: N818 - not an error of the computation: its caller asked for it
     """A long computation stopped between chunks because ``should_stop`` said so."""
+
+
+def poll(should_stop: Callable[[], bool] | None) -> None:
+    """Between two chunks of a computation, stop it if its caller asks for that.
+
+    Raises
+    ------
+    Interrupted
+        If ``should_stop`` returns true.
+    """
+    if should_stop is not None and should_stop():
+        raise Interrupted("the computation was cancelled")

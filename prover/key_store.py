@@ -20,6 +20,7 @@ import numpy as np
 
 from prover.errors import BadInput, KeyNotFound
 from prover.groth16.keys import ProvingKey, array_digest, canonical_json, check_manifest, manifest_id
+from prover.mapped_arrays import release_pages
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -163,6 +164,7 @@ def _load_array(path: Path, entry: dict[str, Any]) -> npt.NDArray[Any]:
         raise BadInput(f"{path} holds {mapped.dtype.name}{list(mapped.shape)}, not {entry['dtype']}{entry['shape']}")
     if array_digest(mapped) != entry["sha256"]:
         raise BadInput(f"{path} has been altered: its sha256 is not the one in the key's manifest; add the key again")
+    release_pages(mapped)
     return np.asarray(mapped)
 
 

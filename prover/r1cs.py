@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kernels.backend import poll
 from kernels.encoding import ints_from_limbs, ints_from_montgomery, limbs_from_ints
 from prover.errors import BadInput, UnsatisfiedConstraint
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy.typing as npt
 
     from kernels.backend import Backend, SparseMatrix
@@ -55,23 +58,29 @@ class R1CS:
         """Number of constraints."""
         return self.a.rows
 
-    def check(self, witness: Limbs, backend: Backend | None = None) -> None:
+    def check(
+        self, witness: Limbs, backend: Backend | None = None, should_stop: Callable[[], bool] | None = None
+    ) -> None:
         """Check one witness ``uint64[variables, 4]``, standard form; without the matrix C only its form.
 
         Parameters
         ----------
         backend
             Computes the products; without one, Python integers do (slowly: the oracle of the tests).
+        should_stop
+            Polled between the products.
 
         Raises
         ------
+        Interrupted
+            If ``should_stop`` returned true.
         BadInput
             If dtype, shape or a value is wrong (see :func:`validate_witness`).
         UnsatisfiedConstraint
             With the index and name of the first constraint that does not hold.
         """
         validate_witness(self.curve, self.variables, witness)
-        error = self._first_unsatisfied(witness[np.newaxis], backend)[0]
+        error = self._first_unsatisfied(witness[np.newaxis], backend, should_stop)[0]
         if error is not None:
             raise error
 
@@ -101,10 +110,15 @@ class R1CS:
                 errors[item] = unsatisfied
         return errors
 
-    def _first_unsatisfied(self, witnesses: Limbs, backend: Backend | None) -> list[UnsatisfiedConstraint | None]:
+    def _first_unsatisfied(
+        self, witnesses: Limbs, backend: Backend | None, should_stop: Callable[[], bool] | None = None
+    ) -> list[UnsatisfiedConstraint | None]:
         if self.c is None:
             return [None] * len(witnesses)
-        wrong = self._wrong_rows_slowly(witnesses) if backend is None else self._wrong_rows(witnesses, backend)
+        if backend is None:
+            wrong = self._wrong_rows_slowly(witnesses)
+        else:
+            wrong = self._wrong_rows(witnesses, backend, should_stop)
         rows = [np.flatnonzero(item) for item in wrong]
         return [self._unsatisfied(int(found[0])) if found.size else None for found in rows]
 
@@ -116,9 +130,15 @@ class R1CS:
         assert self.c is not None, "without C nothing is compared"
         return self.a, self.b, self.c
 
-    def _wrong_rows(self, witnesses: Limbs, backend: Backend) -> npt.NDArray[np.bool_]:
+    def _wrong_rows(
+        self, witnesses: Limbs, backend: Backend, should_stop: Callable[[], bool] | None
+    ) -> npt.NDArray[np.bool_]:
         # The products keep the witness' standard form, and a Montgomery product of two of them is (Az Bz) / R.
-        az, bz, cz = (backend.sparse_product(self.curve, m, witnesses) for m in self._matrices)
+        products = []
+        for matrix in self._matrices:
+            poll(should_stop)
+            products.append(backend.sparse_product(self.curve, matrix, witnesses))
+        az, bz, cz = products
         left, right = backend.multiply(self.curve, az, bz), backend.from_montgomery(self.curve, cz)
         unequal: npt.NDArray[np.bool_] = (left != right).any(axis=-1)
         return unequal

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from kernels.curves import Group, get_curve
+from kernels.encoding import limbs_from_ints, points_from_ints
 from prover.circuits import get_circuit
 from prover.groth16 import Proof, prove, setup, validate_key, verify_batch
 
@@ -15,6 +17,9 @@ _CIRCUITS: Final[tuple[tuple[str, dict[str, int]], ...]] = (
     ("multiply", {}),
     ("ringct", {"depth": 1, "inputs": 1, "outputs": 1}),
 )
+_POINTS: Final = 64
+"""Points of a multiplication without tables, which cuts scalars by endomorphisms, as large keys do."""
+
 _BATCH: Final = 16
 """A tiny circuit, a small one and a batch: between them they reach the kernels for every size."""
 
@@ -30,6 +35,14 @@ def warm_up(curve: Curve | str, backend: Backend) -> None:
     InvalidProof, DeviceFault
         If the arithmetic is wrong here.
     """
+    curve = get_curve(curve) if isinstance(curve, str) else curve
+    scalars = limbs_from_ints(range(1, _POINTS + 1), 4)
+    groups: tuple[Group, ...] = ("g1", "g2")
+    for group in groups:
+        generator = points_from_ints(curve, group, [curve.g1_generator if group == "g1" else curve.g2_generator])[0]
+        points = backend.multiply_base(curve, group, generator, scalars)
+        backend.msm(backend.load_bases(curve, group, points), scalars)
+        backend.in_subgroup(curve, group, points)
     for name, parameters in _CIRCUITS:
         circuit = get_circuit(name, curve, **parameters)
         key = setup(circuit.r1cs, circuit.curve, backend=backend, circuit="warm-up", parameters={})

@@ -30,6 +30,8 @@ from numba.core import compiler
 from numba.core.caching import _Cache
 from numba.core.serialize import dumps
 
+from kernels.cpu.linked_library import KernelCompiler
+
 _log = logging.getLogger(__name__)
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -43,6 +45,9 @@ U32 = types.Array(types.uint32, 1, "C", readonly=True)
 U32_OUT = types.Array(types.uint32, 1, "C")
 U8 = types.Array(types.uint8, 1, "C", readonly=True)
 U8_OUT = types.Array(types.uint8, 1, "C")
+
+
+_INNER = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
 @dataclass(frozen=True)
@@ -186,7 +191,7 @@ class KernelSet:
     def inner(self, function: Function) -> Function:
         """Compile ``function`` for use by kernels of this set; it becomes part of them."""
         function.__qualname__ = f"{self.name}.{function.__name__}"
-        return njit(nogil=True, error_model="numpy")(function)  # type: ignore[no-any-return]
+        return _INNER(function)  # type: ignore[no-any-return]
 
     def kernel(self, *arguments: Any, returns: Any = types.void) -> Callable[[Function], Function]:
         """Compile a function that Python calls, for exactly these argument types; loads it from disk when it can."""
@@ -195,7 +200,9 @@ class KernelSet:
             started = time.perf_counter()
             name = f"{self.name}.{function.__name__}"
             function.__qualname__ = name
-            dispatcher = njit(nogil=True, error_model="numpy")(function)
+            dispatcher = njit(nogil=True, error_model="numpy", no_cfunc_wrapper=True, pipeline_class=KernelCompiler)(
+                function
+            )
             cache = _KernelCache(name)
             dispatcher._cache = cache  # noqa: SLF001 - the only way to give numba another cache
             dispatcher.compile(returns(*arguments))
@@ -206,7 +213,7 @@ class KernelSet:
         return compile_now
 
 
-@njit(nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]  # numba is untyped
+@_INNER  # type: ignore[untyped-decorator]  # numba is untyped
 def copy_words(out: Any, start: int, source: Any, first: int, words: int) -> None:
     """Copy ``words`` words; slice assignments do the same but take a second each to compile."""
     for w in range(words):

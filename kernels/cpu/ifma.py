@@ -25,7 +25,6 @@ from kernels.cpu.portable import PortableBackend
 from kernels.cpu.transform_plan import SMALLEST
 from kernels.curves import Curve, Group
 from kernels.encoding import ints_from_limbs, montgomery_from_ints
-from kernels.endomorphisms import membership_endomorphism
 from kernels.operands import (
     check_domain,
     check_equation_points,
@@ -80,7 +79,9 @@ class IfmaBackend(PortableBackend):
         bucket sets.
         """
         points = check_points(curve, group, points)
-        return Bases(curve, group, points, lane_bases(curve, group, points, table_bytes, self._native))
+        prepared = lane_bases(curve, group, points, table_bytes, self._native)
+        kept = points if len(points) < LANES_PAY_FROM else points[:0].copy()
+        return Bases(curve, group, kept, prepared, len(points))
 
     def msm(
         self, bases: Bases, scalars: Array, threads: int = 1, should_stop: Callable[[], bool] | None = None
@@ -94,13 +95,19 @@ class IfmaBackend(PortableBackend):
         return sums.reshape(*scalars.shape[:-2], *bases.curve.point_shape(bases.group))
 
     def ntt(
-        self, curve: Curve, values: Array, inverse: bool = False, coset: int | None = None, threads: int = 1
+        self,
+        curve: Curve,
+        values: Array,
+        inverse: bool = False,
+        coset: int | None = None,
+        threads: int = 1,
+        should_stop: Callable[[], bool] | None = None,
     ) -> Array:
         """Evaluate on, or with ``inverse`` interpolate from, the 2^k-th roots of unity (times ``coset``)."""
         values, log2_size = check_domain(curve, values, coset)
         if log2_size < SMALLEST:
-            return super().ntt(curve, values, inverse, coset, threads)
-        return lane_ntt(curve, values, inverse, coset, threads, native=self._native)
+            return super().ntt(curve, values, inverse, coset, threads, should_stop)
+        return lane_ntt(curve, values, inverse, coset, threads, should_stop, native=self._native)
 
     def multiply_points(self, curve: Curve, group: Group, points: Array, scalars: Array) -> Array:
         """Multiples scalars[i] * points[i]."""
@@ -114,8 +121,6 @@ class IfmaBackend(PortableBackend):
         points = check_points(curve, group, points)
         if group == "g1":
             return lane_membership.in_subgroup(curve, points, native=self._native)
-        if membership_endomorphism(curve, group) is None or len(points) < LANES:
-            return super().in_subgroup(curve, group, points)
         return LaneMultiples(curve, group, native=self._native).in_subgroup(points)
 
     def _product_kernel(self, curve: Curve) -> Callable[..., None]:

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from kernels.cpu.compilation import KernelSet
+from kernels.cpu.compilation import KernelSet, compiled_once
 from kernels.cpu.operation import RingSpec, operation
 from kernels.encoding import limbs_from_ints
 from kernels.formulas.quadratic import QuadraticElement
@@ -30,8 +30,12 @@ BITS = 30
 MASK = (1 << BITS) - 1
 
 
-def inversion(kernels: KernelSet, spec: RingSpec) -> Callable[..., None]:
+@compiled_once
+def inversion(spec: RingSpec) -> Callable[..., None]:
     """Make the Numba function ``invert(out, i, a, j)``: out[i] = 1 / a[j], Montgomery form; zero stays zero."""
+    kernels = KernelSet(f"{spec.name}.inversion")
+    if spec.degree == 2:
+        return _quadratic_inversion(kernels, spec)
     base = RingSpec(spec.field, inline=False)
     p, words = spec.field.modulus, base.words
     # |d|, |e| < 2p and |f|, |g| <= p: two bits above p, for the sign and the doubling.
@@ -164,8 +168,11 @@ def inversion(kernels: KernelSet, spec: RingSpec) -> Callable[..., None]:
         plain_inverse(plain, a, j * words)
         multiply(out, i, plain, 0, to_form, 0)
 
-    if spec.degree == 1:
-        return invert
+    return invert
+
+
+def _quadratic_inversion(kernels: KernelSet, spec: RingSpec) -> Callable[..., None]:
+    invert, words = inversion(RingSpec(spec.field, inline=False)), spec.field.limbs
     norm = operation(spec, _norm, (1,), 1, outline=True)
     scale = operation(spec, _conjugate_scaled, (1, 1), 1, outline=True)
 

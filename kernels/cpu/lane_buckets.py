@@ -70,7 +70,7 @@ def lane_bucket_kernels(curve: Curve, group: Group, native: bool) -> LaneBucketK
     """Compile, or load, the kernels of a group."""
     kernels = KernelSet(f"{curve.name}.{group}.lane_buckets{'' if native else '_emulated'}")
     lanes = lane_points(curve, group, native)
-    scalar = point_functions(curve, group, "lane_buckets")
+    scalar = point_functions(curve, group)
     spec = scalar.spec
     degree, narrow, wide, p = spec.degree, curve.fp.limbs, limb_count(curve.fp), curve.fp.modulus
     words, coordinate_words, row_words = lanes.spec.words, spec.words, 2 * spec.words
@@ -84,7 +84,7 @@ def lane_bucket_kernels(curve: Curve, group: Group, native: bool) -> LaneBucketK
     scratch_words = scalar.scratch_words
     multiply_words = operation(spec, weierstrass.product, (1, 1), 1, outline=True)
     from_projective = operation(spec, weierstrass.xyzz_from_projective, (3,), 4, outline=True)
-    invert = inversion(kernels, spec)
+    invert = inversion(spec)
 
     radix, lane_radix = curve.fp.R, 1 << (RADIX * wide)
     zeros = [0] * (degree - 1)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from kernels.backend import Array, Bases, Interrupted
+from kernels.backend import Array, Bases, poll
 from kernels.cpu.buckets import bucket_kernels
 from kernels.cpu.coordinate_scaling import coordinate_scaling
 from kernels.cpu.digits import Parts, split
@@ -23,8 +23,11 @@ from kernels.cpu.threads import for_each
 from kernels.curves import Curve, Group
 from kernels.scalar_decomposition import decomposition, part_counts
 
-ENTRIES_BETWEEN_POLLS = 1 << 17
-"""Additions between two looks at whether to stop: 10 ms in G1, 40 ms in G2."""
+POINTS_AT_A_TIME = 1 << 13
+"""Points converted together: enough for several shared inversions, few enough to need little memory beside the rows."""
+
+WORDS_BETWEEN_POLLS = 1 << 20
+"""Words of rows added between two looks at whether to stop: some 10 ms in any group."""
 
 
 @dataclass(frozen=True)
@@ -53,23 +56,32 @@ def lane_bases(curve: Curve, group: Group, points: Array, table_bytes: int, nati
     stride = -(-plan.images * n // LANES) * LANES
     if plan.tables * stride > MAX_ROWS:
         raise ValueError(f"{n} points with {plan.tables} tables exceed {MAX_ROWS} rows; split the multiplication")
+    cut = decomposition(curve, group, plan.images)
     rows = aligned_words(plan.tables * stride * row_words).reshape(plan.tables * stride, row_words)
-    rows[:] = 0
+    by_table = rows.reshape(plan.tables, stride, row_words)
+    by_table[:, plan.images * n :] = 0
+    for first in range(0, n, POINTS_AT_A_TIME):
+        last = min(first + POINTS_AT_A_TIME, n)
+        for table, block in enumerate(_multiples(curve, group, points[first:last], plan, native)):
+            image = block
+            for j in range(plan.images):
+                if j and cut.endomorphism is not None:
+                    image = point_images(curve, group, cut.endomorphism, image)
+                by_table[table, j * n + first : j * n + last] = image
+    return LaneBases(plan, stride, rows, np.flatnonzero(~rows[:n].any(axis=1)))
+
+
+def _multiples(curve: Curve, group: Group, points: Array, plan: MsmPlan, native: bool) -> Iterator[Array]:
+    """Rows of the points, then of their multiples for each further table; canonical, in the lanes' form."""
+    n, row_words = len(points), 2 * curve.coordinate_limbs(group)
     to_lanes = (1 << (RADIX * limb_count(curve.fp))) * curve.fp.R_inverse % curve.fp.modulus
     block = coordinate_scaling(curve, to_lanes)(points).reshape(n, row_words)
-    cut = decomposition(curve, group, plan.images)
-    for table in range(plan.tables):
-        if table:
-            for _ in range(plan.window_bits * plan.sets):
-                block = _doubled(curve, group, block, native)
-            block = coordinate_scaling(curve, 1)(block).reshape(n, row_words)
-        image = block
-        for j in range(plan.images):
-            if j and cut.endomorphism is not None:
-                image = point_images(curve, group, cut.endomorphism, image)
-            first = table * stride + j * n
-            rows[first : first + n] = image.reshape(n, row_words)
-    return LaneBases(plan, stride, rows, np.flatnonzero(~rows[:n].any(axis=1)))
+    yield block
+    for _ in range(1, plan.tables):
+        for _ in range(plan.window_bits * plan.sets):
+            block = _doubled(curve, group, block, native)
+        block = coordinate_scaling(curve, 1)(block).reshape(n, row_words)
+        yield block
 
 
 def _doubled(curve: Curve, group: Group, rows: Array, native: bool) -> Array:
@@ -98,6 +110,7 @@ class _Sums:
         self.workspace = scratch.words("workspace", (FIRST_ROW + most_sums) * row_words)
         self.workspace[:row_words] = 0  # row 0 is infinity
         self.row = FIRST_ROW
+        self.most = WORDS_BETWEEN_POLLS // row_words
 
     def sum(
         self,
@@ -109,10 +122,9 @@ class _Sums:
         """Leave one entry a bucket, or none."""
         progress = np.array([0, starts[0], starts[0], self.row, 0])
         while not self.kernels.sum_buckets(
-            self.table, entries, starts, buckets, progress, ENTRIES_BETWEEN_POLLS, self.room, self.workspace
+            self.table, entries, starts, buckets, progress, self.most, self.room, self.workspace
         ):
-            if should_stop is not None and should_stop():
-                raise Interrupted("the multiplication was cancelled")
+            poll(should_stop)
         self.row = int(progress[3])
 
 
@@ -129,8 +141,7 @@ def lane_msm(bases: Bases, scalars: Array, threads: int, should_stop: Callable[[
     sums = np.empty((tasks.slices, msms, plan.sets, lists, point_words), np.uint64)
 
     def run(task: tuple[int, int, int]) -> None:
-        if should_stop is not None and should_stop():
-            raise Interrupted("the multiplication was cancelled")
+        poll(should_stop)
         number, first_msm, first_set = task
         msm_count = min(tasks.msms_each, msms - first_msm)
         set_count = min(tasks.sets_each, plan.sets - first_set)

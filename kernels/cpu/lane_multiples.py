@@ -107,7 +107,7 @@ def _lane_kernels(curve: Curve, group: Group, native: bool) -> _Kernels:
 def _normalise(curve: Curve, group: Group) -> Callable[[Any, int, Any], None]:
     """Compile, or load, ``normalise(projective, n, out)``: to affine points. Subgroup checks do without it."""
     kernels = KernelSet(f"{curve.name}.{group}.multiples")
-    scalar = point_functions(curve, group, "multiples")
+    scalar = point_functions(curve, group)
     to_affine, scratch_words, words = scalar.to_affine, scalar.scratch_words, scalar.spec.words
     from_projective = operation(scalar.spec, weierstrass.xyzz_from_projective, (3,), 4, outline=True)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from kernels.backend import Array
+from kernels.backend import Array, poll
 from kernels.cpu.lane_field import LANES
 from kernels.cpu.lane_transform import lane_transform_kernels
 from kernels.cpu.scratch import borrow_scratch
@@ -18,7 +18,16 @@ SLICES_PAY_FROM = 1 << 15
 """Elements from which half a transform takes longer than starting a thread for the other half."""
 
 
-def lane_ntt(curve: Curve, values: Array, inverse: bool, coset: int | None, threads: int, *, native: bool) -> Array:
+def lane_ntt(
+    curve: Curve,
+    values: Array,
+    inverse: bool,
+    coset: int | None,
+    threads: int,
+    should_stop: Callable[[], bool] | None = None,
+    *,
+    native: bool,
+) -> Array:
     """Transform vectors of at least 2^6 elements; arguments and result as :meth:`kernels.backend.Backend.ntt`.
 
     As many vectors as fill all threads are done one a thread; those left over, if large, are each cut into slices.
@@ -32,14 +41,18 @@ def lane_ntt(curve: Curve, values: Array, inverse: bool, coset: int | None, thre
     def run(pair: tuple[Array, Array]) -> None:
         with borrow_scratch() as scratch:
             middle = scratch.words("middle", 4 * n)
+            poll(should_stop)
             columns(pair[0], middle, 0, 1)
+            poll(should_stop)
             rows(middle, pair[1], 0, 1)
 
     for_each(run, pairs[:whole], threads)
     for source, target in pairs[whole:]:
         with borrow_scratch() as scratch:
             middle = scratch.words("middle", 4 * n)
+            poll(should_stop)
             for_each(lambda part: columns(source, middle, part, threads), range(threads), threads)  # noqa: B023 - used now
+            poll(should_stop)
             for_each(lambda part: rows(middle, target, part, threads), range(threads), threads)  # noqa: B023 - used now
     return out
 

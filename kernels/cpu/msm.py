@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from kernels.backend import Array, Bases, Interrupted
+from kernels.backend import Array, Bases, poll
 from kernels.cpu.compilation import I32, I32_OUT, U64, U64_OUT, KernelSet, compiled_once
 from kernels.cpu.msm_plan import window_count
 from kernels.cpu.points import point_functions
@@ -30,26 +30,26 @@ FULL_ADDITION = 1.4  # cost of an XYZZ addition (14 products) in mixed additions
 
 
 @dataclass(frozen=True)
-class MsmKernels:
+class WindowKernels:
     """Compiled steps of an MSM in one group; all arrays flat."""
 
-    recode: Callable[[Any, int, int, int, Any], None]
     sum_window: Callable[[Any, Any, int, int, Any], None]
     combine: Callable[[Any, int, int, Any], None]
+
+
+@dataclass(frozen=True)
+class FixedBaseKernels:
+    """Compiled steps of multiples of one point; all arrays flat."""
+
     window_table: Callable[[Any, int, int, Any], None]
     multiply_base: Callable[[Any, Any, int, int, int, Any], None]
 
 
 @compiled_once
-def msm_kernels(curve: Curve, group: Group) -> MsmKernels:
-    """Compile, or load, the MSM kernels of a group."""
-    kernels = KernelSet(f"{curve.name}.{group}.msm")
-    points = point_functions(curve, group, "msm")
-    add, add_mixed, double = points.add, points.add_mixed, points.double
-    clear, copy, to_affine, scratch_words = points.clear, points.copy, points.to_affine, points.scratch_words
-    point_words = 4 * points.spec.words
+def recoding() -> Callable[[Any, int, int, int, Any], None]:
+    """Compile, or load, ``recode(scalars, n, c, windows, digits)``."""
 
-    @kernels.kernel(U64, types.int64, types.int64, types.int64, I32_OUT)
+    @KernelSet("msm").kernel(U64, types.int64, types.int64, types.int64, I32_OUT)
     def recode(scalars: Any, n: int, c: int, windows: int, digits: Any) -> None:
         # digits[w n + i] of scalar i; a digit above 2^(c-1) borrows 2^c from the next window. The last window has
         # at least one spare bit (see window_count), so the final carry is absorbed.
@@ -70,6 +70,18 @@ def msm_kernels(curve: Curve, group: Group) -> MsmKernels:
                     digit -= 1 << c
                     carry = 1
                 digits[w * n + i] = digit
+
+    return recode
+
+
+@compiled_once
+def window_kernels(curve: Curve, group: Group) -> WindowKernels:
+    """Compile, or load, the MSM kernels of a group."""
+    kernels = KernelSet(f"{curve.name}.{group}.msm")
+    points = point_functions(curve, group)
+    add, add_mixed, double = points.add, points.add_mixed, points.double
+    clear, to_affine, scratch_words = points.clear, points.to_affine, points.scratch_words
+    point_words = 4 * points.spec.words
 
     @kernels.kernel(U64, I32, types.int64, types.int64, U64_OUT)
     def sum_window(bases: Any, digits: Any, n: int, c: int, out: Any) -> None:
@@ -101,6 +113,18 @@ def msm_kernels(curve: Curve, group: Group) -> MsmKernels:
             add(acc, 0, sums, w, scratch)
         to_affine(out, acc, 1, scratch)
 
+    return WindowKernels(sum_window, combine)
+
+
+@compiled_once
+def fixed_base_kernels(curve: Curve, group: Group) -> FixedBaseKernels:
+    """Compile, or load, the kernels for multiples of one point of a group."""
+    kernels = KernelSet(f"{curve.name}.{group}.msm")
+    points = point_functions(curve, group)
+    add, add_mixed, double = points.add, points.add_mixed, points.double
+    copy, to_affine, scratch_words = points.copy, points.to_affine, points.scratch_words
+    point_words = 4 * points.spec.words
+
     @kernels.kernel(U64, types.int64, types.int64, U64_OUT)
     def window_table(base: Any, c: int, windows: int, table: Any) -> None:
         # table[w (2^(c-1) + 1) + d] = d 2^(c w) base, affine, for d = 0 .. 2^(c-1).
@@ -130,7 +154,7 @@ def msm_kernels(curve: Curve, group: Group) -> MsmKernels:
                     add_mixed(acc, i, table, w * size + abs(digit), digit < 0, scratch)
         to_affine(out, acc, n, scratch)
 
-    return MsmKernels(recode, sum_window, combine, window_table, multiply_base)
+    return FixedBaseKernels(window_table, multiply_base)
 
 
 def best_window(n: int, scalar_bits: int) -> int:
@@ -145,18 +169,17 @@ def best_window(n: int, scalar_bits: int) -> int:
 def msm(bases: Bases, scalars: Array, threads: int, should_stop: Callable[[], bool] | None) -> Array:
     """One MSM: ``uint64[n, 4]`` scalars to one affine point. See :meth:`kernels.backend.Backend.msm`."""
     curve, group, n = bases.curve, bases.group, len(bases)
-    kernels = msm_kernels(curve, group)
+    kernels = window_kernels(curve, group)
     bits = curve.fr.modulus.bit_length()
     c = best_window(n, bits)
     windows = window_count(bits, c)
     digits = np.empty((windows, n), np.int32)
-    kernels.recode(scalars.reshape(-1), n, c, windows, digits.reshape(-1))
+    recoding()(scalars.reshape(-1), n, c, windows, digits.reshape(-1))
     sums = np.empty((windows, 4, curve.coordinate_limbs(group)), np.uint64)
     flat = bases.points.reshape(-1)
 
     def run(window: int) -> None:
-        if should_stop is not None and should_stop():
-            raise Interrupted("the multiplication was cancelled")
+        poll(should_stop)
         kernels.sum_window(flat, digits[window], n, c, sums[window].reshape(-1))
 
     for_each(run, range(windows), threads)
@@ -170,7 +193,7 @@ FIXED_BASE_WINDOW = 8  # table of 129 points a window: 4,257 points at 33 window
 
 def multiply_base(curve: Curve, group: Group, point: Array, scalars: npt.NDArray[np.uint64], threads: int) -> Array:
     """Multiples of one point. See :meth:`kernels.backend.Backend.multiply_base`."""
-    kernels = msm_kernels(curve, group)
+    kernels = fixed_base_kernels(curve, group)
     c, n = FIXED_BASE_WINDOW, len(scalars)
     windows = window_count(curve.fr.modulus.bit_length(), c)
     table = np.empty((windows * ((1 << (c - 1)) + 1), *curve.point_shape(group)), np.uint64)
@@ -180,7 +203,7 @@ def multiply_base(curve: Curve, group: Group, point: Array, scalars: npt.NDArray
     def run(chunk: slice) -> None:
         part = np.ascontiguousarray(scalars[chunk])
         digits = np.empty((windows, len(part)), np.int32)
-        kernels.recode(part.reshape(-1), len(part), c, windows, digits.reshape(-1))
+        recoding()(part.reshape(-1), len(part), c, windows, digits.reshape(-1))
         kernels.multiply_base(table.reshape(-1), digits.reshape(-1), len(part), c, windows, out[chunk].reshape(-1))
 
     size = 4096  # bounds the XYZZ accumulators and keeps several threads busy

@@ -96,7 +96,7 @@ def _machine(curve: Curve, native: bool) -> Callable[[Any, int, Any, Any, Any], 
     norm, finish_inverse = packed(tower.norm_to_fp2, (6,), 4), packed(_inverse, (6, 4, 1), 6)
     scale, times = lanewise(_scale, 2), lanewise(quadratic.multiply, 2)
     conjugate_times, canonical, less = lanewise(_conjugate_times, 2), lanewise(_canonical, 1), lanewise(_less, 2)
-    invert = inversion(kernels, RingSpec(curve.fp, 2, inline=False))
+    invert = inversion(RingSpec(curve.fp, 2, inline=False))
 
     def powers(power: int) -> Array:
         return lane_vector(curve, [fp2_power(curve.xi, e * (p**power - 1) // 6, p) for e in POWERS_OF_W])

@@ -93,7 +93,7 @@ def pairing_kernels(curve: Curve) -> PairingKernels:
     finish_inverse = over_fp2(tower.inverse_from_norm, (6, 4), 6)
     raise_p = over_fp2(tower.frobenius, (6, 6), 6)
     raise_p2 = over_fp2(tower.frobenius_squared, (6, 6), 6)
-    invert = inversion(kernels, RingSpec(curve.fp, 2, inline=False))
+    invert = inversion(RingSpec(curve.fp, 2, inline=False))
 
     b = _encode(curve, [curve.g2_b])
     one = _encode(curve, [(1, 0)])

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numba import types
@@ -17,23 +16,14 @@ from kernels.encoding import limbs_from_ints, montgomery_from_ints
 from kernels.endomorphisms import membership_endomorphism, signed_digits
 from kernels.formulas import miller, weierstrass
 
-
-@dataclass(frozen=True)
-class PointChecks:
-    """Kernels over ``n`` affine points that write one byte a point."""
-
-    on_curve: Callable[[Any, int, Any], None]
-    in_subgroup: Callable[[Any, int, Any], None]
+PointCheck: TypeAlias = Callable[[Any, int, Any], None]
+"""``check(points, n, out)``: over ``n`` affine points, writes one byte a point."""
 
 
 @compiled_once
-def point_checks(curve: Curve, group: Group) -> PointChecks:
-    """Compile, or load, the validation kernels of a group."""
+def on_curve_check(curve: Curve, group: Group) -> PointCheck:
+    """Compile, or load, the check that coordinates are below p and points on the curve."""
     kernels = KernelSet(f"{curve.name}.{group}.checks")
-    return PointChecks(_on_curve(kernels, curve, group), _in_subgroup(kernels, curve, group))
-
-
-def _on_curve(kernels: KernelSet, curve: Curve, group: Group) -> Callable[[Any, int, Any], None]:
     spec = ring_spec(curve, group)
     b = curve.b if group == "g1" else curve.g2_b
     residue_is_zero = predicate(
@@ -63,12 +53,15 @@ def _on_curve(kernels: KernelSet, curve: Curve, group: Group) -> Callable[[Any, 
     return on_curve
 
 
-def _in_subgroup(kernels: KernelSet, curve: Curve, group: Group) -> Callable[[Any, int, Any], None]:
+@compiled_once
+def subgroup_check(curve: Curve, group: Group) -> PointCheck:
+    """Compile, or load, the check that the order of points on the curve divides r."""
+    kernels = KernelSet(f"{curve.name}.{group}.checks")
     endomorphism = membership_endomorphism(curve, group)
     if endomorphism is None:
         return _accept_all
     spec = ring_spec(curve, group)
-    points = point_functions(curve, group, "checks")
+    points = point_functions(curve, group)
     apply = operation(spec, _multiply_x if group == "g1" else miller.twisted_frobenius, (2, 2), 2, outline=True)
     coordinates = [c for factor in endomorphism.factors for c in factor[: spec.degree]]
     factors = montgomery_from_ints(curve.fp, coordinates).reshape(-1)

@@ -56,11 +56,11 @@ def ring_spec(curve: Curve, group: Group) -> RingSpec:
 
 
 @compiled_once
-def point_functions(curve: Curve, group: Group, family: str) -> PointFunctions:
-    """Instantiate the point functions of a group for the kernels of ``family`` (part of their symbol names)."""
+def point_functions(curve: Curve, group: Group) -> PointFunctions:
+    """Instantiate the point functions of a group."""
     spec = ring_spec(curve, group)
     called = CalledSpec(curve, spec.degree)
-    kernels = KernelSet(f"{curve.name}.{group}.{family}")
+    kernels = KernelSet(f"{curve.name}.{group}.points")
     words = spec.words
 
     slope_mixed = operation(called, weierstrass.slope_mixed, (4, 2), 2, outline=True)
@@ -75,7 +75,7 @@ def point_functions(curve: Curve, group: Group, family: str) -> PointFunctions:
     set_one = operation(spec, lambda ring, _: ring.one(), (1,), 1, with_ring=True)
     finish_affine = operation(called, _affine_from_inverse, (4, 1), 2, outline=True)
     is_zero = predicate(spec, lambda ring, a: ring.is_zero(a), (1,))
-    invert = inversion(kernels, spec)
+    invert = inversion(spec)
 
     @kernels.inner
     def clear(acc: Any, i: int) -> None:

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels import pairing_equation
-from kernels.backend import Array, Bases, CombinationAnswer, EquationAnswer, PairingEquation, SparseMatrix
+from kernels.backend import Array, Bases, CombinationAnswer, EquationAnswer, PairingEquation, SparseMatrix, poll
 from kernels.cpu import msm as msm_algorithm
 from kernels.cpu.pairing import pairing_kernels
-from kernels.cpu.point_checks import point_checks
+from kernels.cpu.point_checks import on_curve_check, subgroup_check
 from kernels.cpu.scalars import ScalarKernels, scalar_kernels
 from kernels.cpu.threads import for_each
 from kernels.curves import Curve, Group, PrimeField
@@ -72,18 +72,24 @@ class PortableBackend:
         """Whether each point has coordinates below p and lies on the curve."""
         points = check_points(curve, group, points)
         out = np.empty(len(points), np.uint8)
-        point_checks(curve, group).on_curve(points.reshape(-1), len(points), out)
+        on_curve_check(curve, group)(points.reshape(-1), len(points), out)
         return out.astype(np.bool_)
 
     def in_subgroup(self, curve: Curve, group: Group, points: Array) -> npt.NDArray[np.bool_]:
         """Whether each point on the curve has order dividing r."""
         points = check_points(curve, group, points)
         out = np.empty(len(points), np.uint8)
-        point_checks(curve, group).in_subgroup(points.reshape(-1), len(points), out)
+        subgroup_check(curve, group)(points.reshape(-1), len(points), out)
         return out.astype(np.bool_)
 
     def ntt(
-        self, curve: Curve, values: Array, inverse: bool = False, coset: int | None = None, threads: int = 1
+        self,
+        curve: Curve,
+        values: Array,
+        inverse: bool = False,
+        coset: int | None = None,
+        threads: int = 1,
+        should_stop: Callable[[], bool] | None = None,
     ) -> Array:
         """Evaluate on, or with ``inverse`` interpolate from, the 2^k-th roots of unity (times ``coset``)."""
         values, log2_size = check_domain(curve, values, coset)
@@ -92,6 +98,7 @@ class PortableBackend:
         domain = _domain(curve, log2_size, inverse, coset)
 
         def run(vectors: Array) -> None:
+            poll(should_stop)
             flat, count = vectors.reshape(-1), len(vectors)
             if domain.before is not None:
                 kernels.multiply(flat, np.tile(domain.before, count), n * count, 1, flat)

@@ -207,6 +207,7 @@ class CudaBackend:
         inverse: bool = False,
         coset: int | None = None,
         threads: int = 1,  # noqa: ARG002 - part of the interface
+        should_stop: Callable[[], bool] | None = None,  # noqa: ARG002 - a transform takes a few milliseconds
     ) -> Array:
         """Evaluate on, or with ``inverse`` interpolate from, the 2^k-th roots of unity (times ``coset``)."""
         values, log2_size = check_domain(curve, values, coset)

@@ -148,7 +148,7 @@ class DispatchingBackend:
         """Check the shape of ``points``; each side prepares them when it first computes with them."""
         if not self.prepare_device().usable:
             made = self.cpu.load_bases(curve, group, points, table_bytes)
-            return Bases(curve, group, made.points, made)
+            return Bases(curve, group, made.points, made, len(made))
         device = self._device.load_bases(curve, group, points, table_bytes)
         cpu = _once(lambda: self.cpu.load_bases(curve, group, device.points, table_bytes))
         return Bases(curve, group, device.points, _TwoBases(device, cpu))
@@ -206,13 +206,19 @@ class DispatchingBackend:
         return self.cpu.check_combination(equation, weights, scalars, a, b, c)
 
     def ntt(
-        self, curve: Curve, values: Array, inverse: bool = False, coset: int | None = None, threads: int = 1
+        self,
+        curve: Curve,
+        values: Array,
+        inverse: bool = False,
+        coset: int | None = None,
+        threads: int = 1,
+        should_stop: Callable[[], bool] | None = None,
     ) -> Array:
         """Evaluate on, or with ``inverse`` interpolate from, the 2^k-th roots of unity (times ``coset``)."""
         return self._on_device(
             values.size // 4,
-            lambda: self._device.ntt(curve, values, inverse, coset, threads),
-            lambda: self.cpu.ntt(curve, values, inverse, coset, threads),
+            lambda: self._device.ntt(curve, values, inverse, coset, threads, should_stop),
+            lambda: self.cpu.ntt(curve, values, inverse, coset, threads, should_stop),
         )
 
     def multiply(self, curve: Curve, left: Array, right: Array) -> Array:

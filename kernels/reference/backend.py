@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels import pairing_equation
-from kernels.backend import Array, Bases, CombinationAnswer, EquationAnswer, PairingEquation, SparseMatrix
+from kernels.backend import Array, Bases, CombinationAnswer, EquationAnswer, PairingEquation, SparseMatrix, poll
 from kernels.curves import Curve, Group
 from kernels.encoding import ints_from_limbs, limbs_from_ints
 from kernels.operands import (
@@ -93,9 +93,11 @@ class ReferenceBackend:
         inverse: bool = False,
         coset: int | None = None,
         threads: int = 1,  # noqa: ARG002 - part of the interface
+        should_stop: Callable[[], bool] | None = None,
     ) -> Array:
         """Evaluate on, or with ``inverse`` interpolate from, the 2^k-th roots of unity (times ``coset``)."""
         values, log2_size = check_domain(curve, values, coset)
+        poll(should_stop)
         step = transform.interpolate if inverse else transform.evaluate
         root, shift, r = curve.root_of_unity(log2_size), coset or 1, curve.fr.modulus
         rows = values.reshape(-1, 1 << log2_size, LIMBS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from kernels.backend import Array, Interrupted
+from kernels.backend import Array, poll
 from kernels.curves import Curve, Group
 from kernels.encoding import points_from_ints, points_to_ints
 from kernels.formulas.weierstrass import curve_residue
@@ -72,8 +72,7 @@ def multiply_and_add(points: Sequence[Point], scalars: Sequence[int], should_sto
     """Sum of scalars[i] * points[i], by double-and-add with shared doublings."""
     total: Point = None
     for bit in reversed(range(max((scalar.bit_length() for scalar in scalars), default=0))):
-        if should_stop is not None and should_stop():
-            raise Interrupted("the multiplication was cancelled")
+        poll(should_stop)
         total = add(total, total)
         for point, scalar in zip(points, scalars, strict=True):
             if scalar >> bit & 1:

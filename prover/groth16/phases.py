@@ -28,7 +28,7 @@ OnPhase: TypeAlias = Callable[[Phase, float], None]
 """Called as each phase ends, with its duration in seconds."""
 
 ShouldStop: TypeAlias = Callable[[], bool]
-"""Polled before each phase and between the chunks of an MSM."""
+"""Polled before each phase, and every few milliseconds of a large proof."""
 
 
 @contextmanager

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +15,7 @@ import numpy.typing as npt
 from kernels.curves import Group
 from prover.computed_once import ComputedOnce
 from prover.groth16.membership import is_infinity
+from prover.mapped_arrays import release_pages
 
 if TYPE_CHECKING:
     from kernels.backend import Backend, Bases
@@ -95,18 +98,23 @@ TABLE_BYTES = 256 << 20
 def _prepare(pk: ProvingKey, backend: Backend, table_bytes: int) -> PreparedKey:
     key_bytes = sum(q.nbytes for q in (pk.a_query, pk.b_g1_query, pk.b_g2_query, pk.l_query, pk.h_query))
 
-    def query(group: Group, points: Limbs, *singles: Limbs) -> Query:
+    def query(group: Group, queries: Sequence[Limbs], *singles: Limbs) -> Query:
         # Zero columns are common in B: their points are infinity and contribute nothing.
-        columns = np.flatnonzero(~is_infinity(points))
-        kept = np.concatenate([points[columns], np.stack(singles)])
+        columns = [np.flatnonzero(~is_infinity(points)) for points in queries]
+        kept = np.concatenate([*map(_taken, queries, columns), np.stack(singles)])
         share = table_bytes * kept.nbytes // (key_bytes + kept.nbytes)  # a query's tables in proportion to its points
-        return Query(backend.load_bases(pk.curve, group, kept, share), columns)
+        starts = accumulate(map(len, queries[:-1]), initial=0)
+        places = np.concatenate([start + chosen for start, chosen in zip(starts, columns, strict=True)])
+        bases = backend.load_bases(pk.curve, group, kept, share)
+        for points in queries:
+            release_pages(points)  # a proof needs no more than the bases
+        return Query(bases, places)
 
     return PreparedKey(
-        a=query("g1", pk.a_query, pk.alpha_g1, pk.delta_g1),
-        b_g1=query("g1", pk.b_g1_query, pk.beta_g1, pk.delta_g1),
-        b_g2=query("g2", pk.b_g2_query, pk.beta_g2, pk.delta_g2),
-        c=query("g1", np.concatenate([pk.l_query, pk.h_query]), pk.delta_g1),
+        a=query("g1", [pk.a_query], pk.alpha_g1, pk.delta_g1),
+        b_g1=query("g1", [pk.b_g1_query], pk.beta_g1, pk.delta_g1),
+        b_g2=query("g2", [pk.b_g2_query], pk.beta_g2, pk.delta_g2),
+        c=query("g1", [pk.l_query, pk.h_query], pk.delta_g1),
     )
 
 
@@ -123,6 +131,10 @@ def prepare_rows(pk: ProvingKey, backend: Backend) -> Query:
         return Query(backend.load_bases(pk.curve, "g1", kept, TABLE_BYTES), columns)
 
     return _prepared_rows.get((pk.key_id, backend.name), load)
+
+
+def _taken(points: Limbs, columns: npt.NDArray[np.int64]) -> Limbs:
+    return points if len(columns) == len(points) else points[columns]
 
 
 def _announce_development(pk: ProvingKey) -> None:

@@ -127,12 +127,12 @@ def prove_unverified(
     """
     threads = threads if pk.domain_size >= DOMAIN_WORTH_THREADS else 1
     with run_phase(Phase.CHECK_WITNESS, on_phase, should_stop):
-        pk.r1cs.check(witness, backend)
+        pk.r1cs.check(witness, backend, should_stop)
     key = prepare(pk, backend)
     order = pk.curve.fr.modulus
     r, s = rng.randbelow(order), rng.randbelow(order)
     with run_phase(Phase.WITNESS_MAP, on_phase, should_stop):
-        h = witness_map(pk.r1cs, witness, pk.domain_size, backend, threads)
+        h = witness_map(pk.r1cs, witness, pk.domain_size, backend, threads, should_stop)
     with run_phase(Phase.MSM_A, on_phase, should_stop):
         A = backend.msm(key.a.bases, key.a.scalars(witness, 1, r), threads, should_stop)
     with run_phase(Phase.MSM_B_G1, on_phase, should_stop):

@@ -14,7 +14,7 @@ FIELDS = [BLS12_381.fp, BLS12_381.fr, BN254.fp, BN254.fr]
 
 def kernel(spec):
     kernels = KernelSet(f"test.{spec.name}.inversion")
-    invert = inversion(kernels, spec)
+    invert = inversion(spec)
 
     @kernels.kernel(U64, types.int64, U64_OUT)
     def run(values, n, out):
