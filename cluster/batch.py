@@ -12,7 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from cluster.calls import CALL_TIMEOUT_S, answer
-from fastpath.decisions import BatchStatus, Cancellation
+from fastpath.decisions import BatchStatus, Cancellation, JobStatus
 from fastpath.job import JobRecord, JobState
 from kernels.encoding import Limbs
 from prover.errors import BadInput
@@ -32,10 +32,10 @@ class Job:
         Empty for an item that was refused before it was sent.
     """
 
-    def __init__(self, index: int, job_id: str, state_of: Callable[[str], str]) -> None:
+    def __init__(self, index: int, job_id: str, status_of: Callable[[str], JobStatus]) -> None:
         self.index = index
         self.job_id = job_id
-        self._state_of = state_of
+        self._status_of = status_of
         self._record: JobRecord | None = None
 
     def __repr__(self) -> str:
@@ -50,7 +50,17 @@ class Job:
     @property
     def status(self) -> str:
         """Its state, a value of :class:`fastpath.job.JobState`; asks the service unless it is finished."""
-        return str(self._record.state) if self._record else self._state_of(self.job_id)
+        return str(self._record.state) if self._record else str(self.look().state)
+
+    def look(self) -> JobStatus:
+        """Ask the service where it is: its state, the phase a worker is in, and the predicted time to its result.
+
+        Raises
+        ------
+        UnknownJob
+            If it was never sent, or its results were fetched already.
+        """
+        return self._status_of(self.job_id)
 
     @cached_property
     def proof(self) -> Proof | None:
@@ -123,7 +133,7 @@ class Batch:
         self._fastpath = fastpath
         sent = [index for index in range(count) if index not in refused]
         ids = dict(zip(sent, job_ids, strict=True))
-        self.jobs = tuple(Job(index, ids.get(index, ""), self._state_of) for index in range(count))
+        self.jobs = tuple(Job(index, ids.get(index, ""), self._status_of) for index in range(count))
         self._sent = [self.jobs[index] for index in sent]
         self._finished: list[Job] = []
         self._seen = 0
@@ -196,8 +206,9 @@ class Batch:
         status: BatchStatus = answer(self._fastpath.status.remote(self.batch_id))
         return status
 
-    def _state_of(self, job_id: str) -> str:
-        return str(answer(self._fastpath.status.remote(job_id)).state)
+    def _status_of(self, job_id: str) -> JobStatus:
+        status: JobStatus = answer(self._fastpath.status.remote(job_id))
+        return status
 
     def _poll(self, have: int) -> None:
         """Wait until more than ``have`` jobs have finished, or for half a minute."""

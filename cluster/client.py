@@ -24,11 +24,14 @@ import ray
 
 from cluster.batch import Batch
 from cluster.calls import answer
+from cluster.declarations import ConflictKeys, accesses_of, digest_of
 from cluster.service import Actors, LocalService, OnProgress, ServiceInfo, connect, discover
 from cluster.settings import Settings, load_settings
+from cluster.submitter import Submitter
 from fastpath.errors import BadRequest, FastPathError, Unavailable
 from fastpath.job import DEFAULT_PRIORITY
 from fastpath.statistics import ServiceStats
+from fastpath.submission import DEFAULT_TENANT
 from kernels.curves import get_curve
 from kernels.encoding import Limbs
 from prover.circuit import Circuit
@@ -37,6 +40,7 @@ from prover.errors import BadInput, KeyNotFound
 from prover.formats.input_json import Inputs, read_inputs
 from prover.formats.wtns import read_wtns
 from prover.groth16 import KeyMetadata, VerifyingKey
+from prover.groth16.keys import domain_size
 from prover.key_marks import check_name
 from prover.r1cs import validate_shape
 
@@ -74,8 +78,12 @@ class Client:
     One process has one Ray: clients of one process talk to the same cluster.
     """
 
-    def __init__(self, actors: Actors, info: ServiceInfo, close: Callable[[], None]) -> None:
+    def __init__(
+        self, actors: Actors, info: ServiceInfo, close: Callable[[], None], tenant: str = DEFAULT_TENANT
+    ) -> None:
         self._actors = actors
+        self._submitter = Submitter(actors.fastpath)
+        self._tenant = tenant
         self._info = info
         self._close = close
         self._keys: dict[str, Key] = {}
@@ -89,8 +97,9 @@ class Client:
         Unavailable
             If it does not start within ``settings.start_timeout_s``.
         """
-        service = LocalService(settings or load_settings(), on_progress)
-        return cls(service.actors, service.info, service.stop)
+        settings = settings or load_settings()
+        service = LocalService(settings, on_progress)
+        return cls(service.actors, service.info, service.stop, settings.tenant)
 
     @classmethod
     def connect(
@@ -129,7 +138,8 @@ class Client:
         except BaseException:
             close()
             raise
-        return cls(actors, replace(info, namespace=namespace, metrics_address=actors.metrics_address), close)
+        info = replace(info, namespace=namespace, metrics_address=actors.metrics_address)
+        return cls(actors, info, close, settings.tenant)
 
     def close(self) -> None:
         """Disconnect; a local service ends."""
@@ -271,6 +281,9 @@ class Client:
         deadline_s: float | None = None,
         priority: int = DEFAULT_PRIORITY,
         submitter: str = "",
+        conflict_keys: ConflictKeys | None = None,
+        idempotency_key: str = "",
+        retry_for_s: float = 0.0,
     ) -> Batch:
         """Submit a batch; its proofs are fetched from what is returned.
 
@@ -288,6 +301,13 @@ class Client:
             0 to 9; the higher goes first among jobs of equal deadline.
         submitter
             Shown to whoever looks at the queue.
+        conflict_keys
+            For each item the names of shared state that it writes, or an :class:`~fastpath.conflicts.Access`. Items
+            that conflict, in any batch of the tenant, are proved one after the other in the order of submission.
+        idempotency_key
+            The same batch submitted again under the same key is the same batch, as long as its results are kept.
+        retry_for_s
+            How long to come back by itself when the service is overloaded, see :mod:`cluster.submitter`.
 
         Raises
         ------
@@ -307,20 +327,26 @@ class Client:
             raise BadInput("a batch needs at least one witness")
         if not len(well_formed):
             return Batch(self._actors.fastpath, count, refused, "", ())
-        submit = self._actors.fastpath.submit_batch.remote(
-            key.key_id,
-            [ray.put(well_formed)],
-            len(well_formed),
-            well_formed[0].nbytes,
-            deadline_s=deadline_s,
-            priority=priority,
-            submitter=submitter,
-        )
+        accesses = accesses_of(conflict_keys, count)
         try:
-            batch_id, job_ids = answer(submit)
+            receipt = self._submitter.submit(
+                key.key_id,
+                [ray.put(well_formed)],
+                len(well_formed),
+                well_formed[0].nbytes,
+                deadline_s=deadline_s,
+                retry_for_s=retry_for_s,
+                priority=priority,
+                submitter=submitter,
+                tenant=self._tenant,
+                domain_size=domain_size(key.metadata.constraints, key.metadata.public),
+                accesses=tuple(access for index, access in enumerate(accesses) if index not in refused),
+                idempotency_key=idempotency_key,
+                digest=digest_of(idempotency_key, key.key_id, well_formed),
+            )
         except BadRequest as error:
             raise BadInput(str(error)) from None
-        return Batch(self._actors.fastpath, count, refused, batch_id, job_ids)
+        return Batch(self._actors.fastpath, count, refused, receipt.batch_id, receipt.job_ids)
 
     def prove_inputs(
         self,

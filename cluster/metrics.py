@@ -14,15 +14,17 @@ Examples
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from cluster.metric_families import counter, gauge, labelled, summary
+from cluster.policy_metrics import policy_metrics
 from fastpath.errors import BadRequest, Unavailable
-from fastpath.statistics import QUANTILES, Latency, ServiceStats
+from fastpath.statistics import QUANTILES, ServiceStats
 
 PORT_VARIABLE: Final = "FASTPATH_PROVER_METRICS_PORT"
 _LOOPBACK: Final = "127.0.0.1"
@@ -50,6 +52,7 @@ class StatisticsCollector(Collector):
         yield from _load(stats)
         yield from _latency(stats)
         yield from _workers(stats)
+        yield from policy_metrics(stats)
         yield from _original(stats)
 
 
@@ -91,9 +94,9 @@ def _port(given: str) -> int:
 
 def _jobs(stats: ServiceStats) -> Iterator[Metric]:
     counters = stats.counters
-    yield _counter("fastpath_submitted_jobs", "Jobs taken into the queue.", counters.submitted)
-    yield _counter("fastpath_refused_jobs", "Jobs turned away: queue full, draining, no worker.", counters.refused)
-    yield _labelled(
+    yield counter("fastpath_submitted_jobs", "Jobs taken into the queue.", counters.submitted)
+    yield counter("fastpath_refused_jobs", "Jobs turned away: queue full, draining, no worker.", counters.refused)
+    yield labelled(
         CounterMetricFamily("fastpath_jobs", "Finished jobs by final state.", labels=["state"]),
         {
             ("done",): counters.completed,
@@ -103,26 +106,26 @@ def _jobs(stats: ServiceStats) -> Iterator[Metric]:
             ("dead-letter",): counters.dead_lettered,
         },
     )
-    yield _labelled(
+    yield labelled(
         CounterMetricFamily("fastpath_job_retries", "Times a job was queued to run again.", labels=["reason"]),
         {("worker_lost",): counters.requeued, ("error",): counters.retries - counters.requeued},
     )
-    yield _counter("fastpath_verified_proofs", "Proofs accepted; each was verified first.", counters.verified_proofs)
-    yield _counter("fastpath_late_results", "Results dropped: their job had finished already.", counters.late_results)
+    yield counter("fastpath_verified_proofs", "Proofs accepted; each was verified first.", counters.verified_proofs)
+    yield counter("fastpath_late_results", "Results dropped: their job had finished already.", counters.late_results)
 
 
 def _load(stats: ServiceStats) -> Iterator[Metric]:
-    yield _gauge("fastpath_queue_jobs", "Jobs that wait for a worker.", stats.queue_length)
-    yield _gauge("fastpath_in_flight_jobs", "Jobs that workers have.", stats.in_flight)
-    yield _gauge("fastpath_held_jobs", "Unfinished jobs, waiting or running.", stats.held_jobs)
-    yield _gauge("fastpath_held_jobs_limit", "Unfinished jobs above which batches are refused.", stats.max_jobs)
-    yield _gauge("fastpath_held_bytes", "Witness bytes of unfinished batches.", stats.held_bytes)
-    yield _gauge("fastpath_held_bytes_limit", "Witness bytes above which batches are refused.", stats.max_bytes)
-    yield _gauge("fastpath_queue_delay_seconds", "Predicted wait of a job that arrives now.", stats.queue_delay_s)
-    yield _gauge("fastpath_congestion_level", "From 1 (free) to 10 (congested).", stats.congestion)
-    yield _gauge("fastpath_draining", "1 while new batches are refused for a shutdown.", stats.draining)
-    yield _gauge("fastpath_uptime_seconds", "Since the service started.", stats.uptime_s)
-    yield _labelled(
+    yield gauge("fastpath_queue_jobs", "Jobs that wait for a worker.", stats.queue_length)
+    yield gauge("fastpath_in_flight_jobs", "Jobs that workers have.", stats.in_flight)
+    yield gauge("fastpath_held_jobs", "Unfinished jobs, waiting or running.", stats.held_jobs)
+    yield gauge("fastpath_held_jobs_limit", "Unfinished jobs above which batches are refused.", stats.max_jobs)
+    yield gauge("fastpath_held_bytes", "Witness bytes of unfinished batches.", stats.held_bytes)
+    yield gauge("fastpath_held_bytes_limit", "Witness bytes above which batches are refused.", stats.max_bytes)
+    yield gauge("fastpath_queue_delay_seconds", "Predicted wait of a job that arrives now.", stats.queue_delay_s)
+    yield gauge("fastpath_congestion_level", "From 1 (free) to 10 (congested).", stats.congestion)
+    yield gauge("fastpath_draining", "1 while new batches are refused for a shutdown.", stats.draining)
+    yield gauge("fastpath_uptime_seconds", "Since the service started.", stats.uptime_s)
+    yield labelled(
         GaugeMetricFamily(
             "fastpath_hot_key_jobs", "Jobs of the most used proving keys; an upper bound.", labels=["key_id"]
         ),
@@ -131,14 +134,14 @@ def _load(stats: ServiceStats) -> Iterator[Metric]:
 
 
 def _latency(stats: ServiceStats) -> Iterator[Metric]:
-    yield _summary(
+    yield summary(
         "fastpath_job_latency_seconds",
         "From submission to result, waits and retries included.",
         _CANONICAL_QUANTILES,
         [({}, stats.latency)],
         1 / _MS_PER_S,
     )
-    yield _summary(
+    yield summary(
         "fastpath_key_latency_seconds",
         "From submission to result, by proving key, for the keys used last.",
         _CANONICAL_QUANTILES,
@@ -150,63 +153,30 @@ def _latency(stats: ServiceStats) -> Iterator[Metric]:
 def _workers(stats: ServiceStats) -> Iterator[Metric]:
     workers = stats.workers
 
-    def gauge(name: str, documentation: str, values: Iterable[float]) -> Metric:
-        named = {(worker.name,): value for worker, value in zip(workers, values, strict=True)}
-        return _labelled(GaugeMetricFamily(name, documentation, labels=["worker"]), named)
+    def of_each(name: str, documentation: str, values: Iterable[float]) -> Metric:
+        named: dict[tuple[str, ...], float] = {
+            (worker.name,): value for worker, value in zip(workers, values, strict=True)
+        }
+        return labelled(GaugeMetricFamily(name, documentation, labels=["worker"]), named)
 
-    yield gauge("fastpath_worker_up", "1 while the worker answers.", (w.alive for w in workers))
-    yield gauge("fastpath_worker_slots", "Calls the worker takes at once.", (w.slots for w in workers))
-    yield gauge("fastpath_worker_in_flight_jobs", "Jobs the worker has.", (w.jobs_in_flight for w in workers))
-    yield _labelled(
+    yield of_each("fastpath_worker_up", "1 while the worker answers.", (w.alive for w in workers))
+    yield of_each("fastpath_worker_slots", "Calls the worker takes at once.", (w.slots for w in workers))
+    yield of_each("fastpath_worker_in_flight_jobs", "Jobs the worker has.", (w.jobs_in_flight for w in workers))
+    yield labelled(
         CounterMetricFamily("fastpath_worker_proofs", "Proofs accepted from the worker.", labels=["worker"]),
         {(worker.name,): worker.completed for worker in workers},
     )
-    yield _counter("fastpath_worker_losses", "Times a worker died or stopped answering.", stats.counters.worker_losses)
+    yield counter("fastpath_worker_losses", "Times a worker died or stopped answering.", stats.counters.worker_losses)
 
 
 def _original(stats: ServiceStats) -> Iterator[Metric]:
-    yield _counter("fastpath_txns", "Operations that ran to an end, good or bad.", stats.executed)
-    yield _summary(
+    yield counter("fastpath_txns", "Operations that ran to an end, good or bad.", stats.executed)
+    yield summary(
         "fastpath_latency_ms",
         "Milliseconds from arrival to end, waits and retries included.",
         _ORIGINAL_QUANTILES,
         [({}, stats.latency)],
         1.0,
     )
-    yield _counter("fastpath_retries", "Runs beyond the first of an operation.", stats.retry_count)
-    yield _gauge("fastpath_queue_length", "Operations that wait for a worker.", stats.queue_length)
-
-
-def _counter(name: str, documentation: str, value: float) -> Metric:
-    return CounterMetricFamily(name, documentation, value=value)
-
-
-def _gauge(name: str, documentation: str, value: float) -> Metric:
-    return GaugeMetricFamily(name, documentation, value=float(value))
-
-
-def _labelled(
-    family: CounterMetricFamily | GaugeMetricFamily, values: Mapping[tuple[str], float]
-) -> CounterMetricFamily | GaugeMetricFamily:
-    for label, value in values.items():
-        family.add_metric(label, float(value))
-    return family
-
-
-def _summary(
-    name: str,
-    documentation: str,
-    quantiles: tuple[str, ...],
-    series: Iterable[tuple[dict[str, str], Latency]],
-    scale: float,
-) -> Metric:
-    """Make a summary with quantiles, which prometheus_client's own family lacks; of nothing they are ``NaN``."""
-    family = Metric(name, documentation, "summary")
-    for labels, latency in series:
-        values = (latency.p50_ms, latency.p90_ms, latency.p95_ms, latency.p99_ms)
-        for quantile, value in zip(quantiles, values, strict=True):
-            measured = value * scale if latency.count else float("nan")
-            family.add_sample(name, {**labels, "quantile": quantile}, measured)
-        family.add_sample(f"{name}_sum", labels, latency.sum_ms * scale)
-        family.add_sample(f"{name}_count", labels, latency.count)
-    return family
+    yield counter("fastpath_retries", "Runs beyond the first of an operation.", stats.retry_count)
+    yield gauge("fastpath_queue_length", "Operations that wait for a worker.", stats.queue_length)

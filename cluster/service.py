@@ -24,10 +24,10 @@ import fastpath.actor
 import prover.worker
 from cluster import key_vault, ray_head
 from cluster.calls import CALL_TIMEOUT_S, answer
+from cluster.offers import scheduler_settings, worker_offer
 from cluster.settings import Settings
 from cluster.topology import WorkerPlan, numa_nodes, plan_gpu_workers, plan_workers
 from fastpath.errors import Unavailable
-from fastpath.settings import SchedulerSettings
 from prover.errors import BadInput
 
 METRICS_FACTORY: Final = "cluster.metrics:serve"
@@ -93,9 +93,8 @@ class Actors:
         Unavailable
             If they are not ready within ``settings.start_timeout_s``.
         """
-        limits = SchedulerSettings(
-            max_jobs=settings.max_jobs, max_bytes=settings.max_mib << 20, max_batch=settings.max_batch
-        )
+        resources: Any = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        limits = scheduler_settings(settings, resources.get("object_store_memory", 0))
         service = fastpath.actor.start(namespace, settings=limits, metrics_factory=METRICS_FACTORY)
         vault = key_vault.start(namespace, settings.key_dir, detached=detached)
         workers: dict[str, Any] = {}
@@ -114,8 +113,9 @@ class Actors:
                     gpus=plan.gpus,
                     detached=detached,
                 )
-                _await_ready(worker, end, on_progress)
-                answer(service.register_worker.remote(plan.name, worker, settings.worker_calls))
+                health = _await_ready(worker, end, on_progress)
+                offer = worker_offer(settings, plan.threads, health)
+                answer(service.register_worker.remote(plan.name, worker, offer))
         except BaseException:
             actors.stop()
             raise
@@ -165,15 +165,15 @@ def _plan(settings: Settings) -> list[WorkerPlan]:
     return [*cpu_workers, *plan_gpu_workers(settings.threads, gpus)]
 
 
-def _await_ready(worker: Any, end: float, on_progress: OnProgress | None) -> None:  # noqa: ANN401 - Ray's handles
+def _await_ready(worker: Any, end: float, on_progress: OnProgress | None) -> dict[str, Any]:  # noqa: ANN401
     ready = worker.health.remote()
     while time.monotonic() < end:
         done, _ = ray.wait([ready], timeout=_PROGRESS_EVERY_S)
         if on_progress is not None:
             on_progress(answer(worker.progress.remote()))
         if done:
-            answer(ready)
-            return
+            health: dict[str, Any] = answer(ready)
+            return health
     raise Unavailable(
         "a prover worker was not ready in time; give it more with start_timeout_s if it is compiling kernels"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,6 +75,27 @@ def label() -> Kind:
         return value
 
     return Kind(str, check, lambda: "1 to 64 letters, digits, '_', '.' and '-', the first a letter or digit")
+
+
+def weights() -> Kind:
+    """Names with positive weights: ``blue=2,green=1``, or a table; empty for none."""
+    named = label()
+
+    def check(value: object) -> tuple[tuple[str, float], ...]:
+        pairs = read(value) if isinstance(value, str) else value
+        entries = pairs.items() if isinstance(pairs, Mapping) else pairs
+        checked = {}
+        for name, weight in entries:  # type: ignore[attr-defined]  # what is no pair raises
+            if type(weight) not in {int, float} or not 0 < weight < math.inf or name in checked:
+                raise ValueError
+            checked[named.check(name)] = float(weight)
+        return tuple((str(name), weight) for name, weight in checked.items())
+
+    def read(text: str) -> object:
+        parts = [part.partition("=") for part in text.split(",") if part.strip()]
+        return [(name.strip(), float(weight) if equals else 1.0) for name, equals, weight in parts]
+
+    return Kind(read, check, lambda: "names with positive weights, such as blue=2,green=1; empty for any name")
 
 
 def path() -> Kind:

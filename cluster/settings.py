@@ -23,7 +23,7 @@ from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from cluster.setting_kinds import Kind, backend_name, label, path, port, seconds, whole
+from cluster.setting_kinds import Kind, backend_name, label, path, port, seconds, weights, whole
 from prover.errors import BadInput
 from prover.key_store import default_key_directory
 from prover.pool import MOST_THREADS, THREADS_VARIABLE, threads_from_environment
@@ -78,6 +78,10 @@ class Settings:
     max_jobs: int = _setting(whole(1, 10**9), "unfinished jobs the queue holds", default=100_000)
     max_mib: int = _setting(whole(1, 1 << 24), "MiB of witnesses the queue holds", default=4096)
     max_batch: int = _setting(whole(1, 10**6), "jobs in one batch", default=10_000)
+    tenants: tuple[tuple[str, float], ...] = _setting(
+        weights(), "tenants that may submit, with their shares of the service", default=()
+    )
+    tenant: str = _setting(label(), "tenant that this client submits for", default="default")
     start_timeout_s: float = _setting(
         seconds(1, 3600), "seconds to wait for the service to start, compilation of kernels included", default=600.0
     )

@@ -123,7 +123,7 @@ def track_hot_keys(executor: FastPathExecutor, accesses: int, rng: random.Random
     print(f"{accesses} accesses of {len(true)} keys, {1e6 * tracking_s / accesses:.1f} us each, 64 counters")
     print(f"  {'hottest':10}{'counted':>9}{'true':>8}")
     for hot in found[:5]:
-        print(f"  {hot.key:10}{hot.count:9}{true[hot.key]:8}")
+        print(f"  {hot.key:10}{hot.count:9.0f}{true[hot.key]:8}")
     print(f"  {len(truly_hottest & {hot.key for hot in found})} of the 10 hottest keys found")
     executor.reset_hot_keys()
     print(f"  after the reset: {len(executor.get_hot_keys(10))} keys")

@@ -14,30 +14,40 @@ from fastpath.errors import (
     Cancelled,
     DeadlineExceeded,
     FastPathError,
+    IdempotencyConflict,
     Overloaded,
     Unavailable,
     UnknownJob,
+    UnknownTenant,
     WorkerLost,
 )
 
 if TYPE_CHECKING:
+    from fastpath.conflicts import Access
     from fastpath.congestion import Congestion
-    from fastpath.decisions import BatchStatus, Cancellation, JobStatus
+    from fastpath.decisions import BatchStatus, Cancellation, Decisions, JobStatus, Receipt
     from fastpath.executor import FastPathExecutor
     from fastpath.exposition import prometheus_text
     from fastpath.hot_keys import HotKey, HotKeys
     from fastpath.job import DEFAULT_PRIORITY, HIGHEST_PRIORITY, LOWEST_PRIORITY, JobRecord, JobState
     from fastpath.quantiles import QuantileSketch
     from fastpath.retry import RetryBudget, RetryPolicy
+    from fastpath.scaling import ScalingAdvice, advise_threads
+    from fastpath.scheduler import Scheduler
     from fastpath.settings import SchedulerSettings
     from fastpath.statistics import Counters, FastPathStats, Latency, ServiceStats, WorkerStats
+    from fastpath.submission import Submission
+    from fastpath.tenants import TenantStats
+    from fastpath.workers import WorkerOffer
 
 _HOMES = {
+    "Access": "fastpath.conflicts",
     "BatchStatus": "fastpath.decisions",
     "Cancellation": "fastpath.decisions",
     "Congestion": "fastpath.congestion",
     "Counters": "fastpath.statistics",
     "DEFAULT_PRIORITY": "fastpath.job",
+    "Decisions": "fastpath.decisions",
     "FastPathExecutor": "fastpath.executor",
     "FastPathStats": "fastpath.statistics",
     "HIGHEST_PRIORITY": "fastpath.job",
@@ -49,11 +59,18 @@ _HOMES = {
     "LOWEST_PRIORITY": "fastpath.job",
     "Latency": "fastpath.statistics",
     "QuantileSketch": "fastpath.quantiles",
+    "Receipt": "fastpath.decisions",
     "RetryBudget": "fastpath.retry",
     "RetryPolicy": "fastpath.retry",
+    "ScalingAdvice": "fastpath.scaling",
+    "Scheduler": "fastpath.scheduler",
     "SchedulerSettings": "fastpath.settings",
     "ServiceStats": "fastpath.statistics",
+    "Submission": "fastpath.submission",
+    "TenantStats": "fastpath.tenants",
+    "WorkerOffer": "fastpath.workers",
     "WorkerStats": "fastpath.statistics",
+    "advise_threads": "fastpath.scaling",
     "prometheus_text": "fastpath.exposition",
 }
 
@@ -61,6 +78,7 @@ __all__ = [
     "DEFAULT_PRIORITY",
     "HIGHEST_PRIORITY",
     "LOWEST_PRIORITY",
+    "Access",
     "BadRequest",
     "BatchStatus",
     "Cancellation",
@@ -68,25 +86,35 @@ __all__ = [
     "Congestion",
     "Counters",
     "DeadlineExceeded",
+    "Decisions",
     "FastPathError",
     "FastPathExecutor",
     "FastPathStats",
     "HotKey",
     "HotKeys",
+    "IdempotencyConflict",
     "JobRecord",
     "JobState",
     "JobStatus",
     "Latency",
     "Overloaded",
     "QuantileSketch",
+    "Receipt",
     "RetryBudget",
     "RetryPolicy",
+    "ScalingAdvice",
+    "Scheduler",
     "SchedulerSettings",
     "ServiceStats",
+    "Submission",
+    "TenantStats",
     "Unavailable",
     "UnknownJob",
+    "UnknownTenant",
     "WorkerLost",
+    "WorkerOffer",
     "WorkerStats",
+    "advise_threads",
     "prometheus_text",
 ]
 

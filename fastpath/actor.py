@@ -6,9 +6,12 @@ scheduler needs no lock.
 A worker is any actor handle with these methods::
 
     run_group(key_id, witness_refs, rows, job_ids) -> list[dict]   # one per job, in order, with the fields
-                                # status "ok" | "error", payload, public_inputs, error, seconds
+                                # status "ok" | "error", payload, public_inputs, error, seconds, maybe peak_bytes
     cancel(job_ids) -> None     # best effort; must answer while run_group works
     health() -> dict            # anything, once it can work
+
+A worker may also have ``probe()``, which returns only after a task whose answer is known has come out right (its health
+is asked otherwise), ``load_key(key_id)`` and ``release_key(key_id)``, and ``steps(job_ids) -> dict`` of where jobs are.
 
 ``witness_refs[i]`` is ``[reference to the batch's array]``, wrapped so that Ray does not resolve it, and ``rows[i]``
 the row of job i in it.
@@ -24,24 +27,29 @@ import random
 import threading
 import time
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any, Final
 
 import ray
 from ray.exceptions import ActorDiedError, RayActorError, RayTaskError
 
-from fastpath.decisions import BatchStatus, Cancellation, Dispatch, JobStatus, Outcome
+from fastpath.decisions import BatchStatus, Cancellation, Dispatch, Effects, JobStatus, Outcome, Receipt
 from fastpath.errors import BadRequest, Unavailable
-from fastpath.job import DEFAULT_PRIORITY, BatchIds, JobRecord
+from fastpath.job import BatchIds, JobRecord
+from fastpath.quantiles import QuantileSketch
 from fastpath.scheduler import Scheduler
 from fastpath.settings import SchedulerSettings
-from fastpath.statistics import ServiceStats
+from fastpath.statistics import Latency, ServiceStats
 from fastpath.submission import Submission
+from fastpath.workers import WorkerOffer
 
 ACTOR_NAME: Final = "fastpath"
 _LONGEST_POLL_S: Final = 60.0
 _HEALTH_EVERY_S: Final = 0.25
 _HEALTH_TIMEOUT_S: Final = 10.0
 _END_TIMEOUT_S: Final = 60.0
+_PROBE_TIMEOUT_S: Final = 120.0  # it may have to compile or load first
+_STEP_TIMEOUT_S: Final = 2.0
 _START_TIMEOUT_S: Final = 60.0
 _CONCURRENT_CALLS: Final = 10_000  # long polls each hold one
 
@@ -76,6 +84,7 @@ class FastPath:
         self._tasks: set[asyncio.Task[None]] = set()
         self._watched: set[str] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._deciding = QuantileSketch()
         self._metrics_factory = metrics_factory
         self._metrics_address: str | None = None
 
@@ -84,18 +93,18 @@ class FastPath:
 
     # --- workers
 
-    async def register_worker(self, name: str, handle: Any, slots: int = 1) -> None:  # noqa: ANN401 - duck-typed
-        """Send groups to a worker, at most ``slots`` at a time. A known name gets the new handle.
+    async def register_worker(self, name: str, handle: Any, offer: WorkerOffer | None = None) -> None:  # noqa: ANN401
+        """Send groups to a worker. A known name gets the new handle and offer.
 
         Raises
         ------
         BadRequest
-            If name or slots are malformed, or the handle lacks a method of a worker.
+            If name or offer are malformed, or the handle lacks a method of a worker.
         """
         missing = [method for method in ("run_group", "cancel", "health") if not hasattr(handle, method)]
         if missing:
             raise BadRequest(f"worker {name!r} lacks {', '.join(missing)}; see fastpath.actor for what a worker is")
-        self._scheduler.add_worker(name, slots)
+        self._scheduler.add_worker(name, offer or WorkerOffer())
         self._handles[name] = handle
         self._advance()
 
@@ -113,42 +122,38 @@ class FastPath:
         witness: list[Any],
         count: int,
         item_bytes: int,
-        *,
-        deadline_s: float | None = None,
-        priority: int = DEFAULT_PRIORITY,
-        submitter: str = "",
-    ) -> tuple[str, list[str]]:
+        **options: Any,  # noqa: ANN401 - typed by Submission, which checks them
+    ) -> Receipt:
         """Queue a batch, whole or not at all.
 
         Parameters
         ----------
         witness
             ``[reference]`` to the array of ``count`` items, in a list so that Ray does not resolve it.
-
-        Returns
-        -------
-        The batch id and the ids of its jobs, in order.
+        options
+            The other fields of :class:`fastpath.submission.Submission`.
 
         Raises
         ------
-        BadRequest, Overloaded, Unavailable
+        BadRequest, Overloaded, DeadlineExceeded, Unavailable
             See :meth:`fastpath.scheduler.Scheduler.submit`.
         """
+        began = time.monotonic()
         if not isinstance(witness, list) or len(witness) != 1 or not isinstance(witness[0], ray.ObjectRef):
             raise BadRequest("pass the witness batch as a list of one object reference: [ray.put(array)]")
-        submission = Submission(
-            key_id=key_id,
-            count=count,
-            item_bytes=item_bytes,
-            deadline_s=deadline_s,
-            priority=priority,
-            submitter=submitter,
-        )
+        try:
+            submission = Submission(key_id=key_id, count=count, item_bytes=item_bytes, **options)
+        except TypeError as error:
+            raise BadRequest(f"a submission has no such field: {error}") from None
         batch_id = self._batch_ids.next(time.time_ns() // 1_000_000)
-        job_ids = self._scheduler.submit(time.monotonic(), batch_id, submission)
-        self._witnesses[batch_id] = witness[0]
+        try:
+            receipt = self._scheduler.submit(began, batch_id, submission)
+        finally:
+            self._deciding.add(time.monotonic() - began)
+        if not receipt.repeated:
+            self._witnesses[batch_id] = witness[0]
         self._advance()
-        return batch_id, job_ids
+        return receipt
 
     async def poll(self, batch_id: str, seen: int = 0, timeout_s: float = 30.0) -> list[JobRecord]:
         """Return the finished jobs of a batch after the first ``seen``; wait for one if there is none yet.
@@ -200,13 +205,30 @@ class FastPath:
         UnknownJob
             If there is no such batch or job (any more).
         """
-        return self._scheduler.status(time.monotonic(), identifier)
+        status = self._scheduler.status(time.monotonic(), identifier)
+        if isinstance(status, JobStatus) and (worker := self._scheduler.worker_of(identifier)) in self._handles:
+            return replace(status, step=await self._step(self._handles[worker], identifier))
+        return status
+
+    async def _step(self, handle: Any, job_id: str) -> str:  # noqa: ANN401 - duck-typed
+        """Ask a worker where a job is; empty when it does not tell in time."""
+        if not hasattr(handle, "steps"):
+            return ""
+        try:
+            steps = await asyncio.wait_for(asyncio.wrap_future(handle.steps.remote([job_id]).future()), _STEP_TIMEOUT_S)
+        except Exception as error:  # noqa: BLE001 - the worker may be busy, or gone
+            _log.info("no step of job %s: %s", job_id, type(error).__name__)
+            return ""
+        return str(steps.get(job_id, ""))
 
     # --- the service
 
     async def stats(self) -> ServiceStats:
         """Return what has happened so far."""
-        return self._scheduler.stats(time.monotonic())
+        return self._stats()
+
+    def _stats(self) -> ServiceStats:
+        return replace(self._scheduler.stats(time.monotonic()), deciding=Latency.of(self._deciding))
 
     async def metrics_address(self) -> str | None:
         """Return where the metrics are served; the first call starts to serve them. ``None`` without a factory."""
@@ -221,7 +243,7 @@ class FastPath:
 
         def provide() -> ServiceStats:
             if threading.get_ident() == home:
-                return self._scheduler.stats(time.monotonic())
+                return self._stats()
             return asyncio.run_coroutine_threadsafe(self.stats(), loop).result(timeout=10)
 
         return provide
@@ -238,11 +260,11 @@ class FastPath:
 
     def _advance(self) -> None:
         """Send what is ready, tell whoever waits, and set the alarm for the next time something is due."""
-        now = time.monotonic()
-        while (dispatch := self._scheduler.next_dispatch(now)) is not None:
+        decisions = self._scheduler.tick(time.monotonic())
+        for dispatch in decisions.dispatches:
             witnesses = [[self._witnesses[job.batch_id]] for job in dispatch.jobs]
             self._spawn(self._run(dispatch, self._handles[dispatch.worker], witnesses))
-        effects = self._scheduler.take_effects()
+        effects = decisions.effects
         for batch_id in effects.changed:
             if waiter := self._waiters.pop(batch_id, None):
                 waiter.set()
@@ -251,15 +273,46 @@ class FastPath:
         for worker, job_ids in effects.stops.items():
             if worker in self._handles:
                 self._handles[worker].cancel.remote(job_ids)
+        self._care_for_workers(effects)
         if self._scheduler.unfinished:
             self._idle.clear()
         else:
             self._idle.set()
         if self._timer is not None:
             self._timer.cancel()
-        due = self._scheduler.next_event()
+        due = decisions.next_event
         if due is not None:
             self._timer = asyncio.get_running_loop().call_later(max(0.0, due - time.monotonic()), self._advance)
+
+    def _care_for_workers(self, effects: Effects) -> None:
+        for alarm in effects.alarms:
+            _log.error("%s", alarm)
+        for worker in effects.recycles:
+            if handle := self._handles.get(worker):
+                ray.kill(handle, no_restart=False)
+                self._watch_for(worker, handle)
+        for worker in effects.probes:
+            if handle := self._handles.get(worker):
+                self._spawn(self._probe(worker, handle))
+        for method, orders in (("load_key", effects.preloads), ("release_key", effects.forgets)):
+            for worker, key_ids in orders.items():
+                handle = self._handles.get(worker)
+                for key_id in key_ids if hasattr(handle, method) else ():
+                    getattr(handle, method).remote(key_id)
+
+    async def _probe(self, name: str, handle: Any) -> None:  # noqa: ANN401 - duck-typed
+        """Have a worker in quarantine do a task whose answer is known."""
+        probe = handle.probe if hasattr(handle, "probe") else handle.health
+        try:
+            await asyncio.wait_for(asyncio.wrap_future(probe.remote().future()), _PROBE_TIMEOUT_S)
+        except Exception as error:  # noqa: BLE001 - any failure means: not yet
+            _log.warning("worker %s did not give the known answer: %s", name, type(error).__name__)
+            passed = False
+        else:
+            _log.info("worker %s gave the known answer and gets work again", name)
+            passed = True
+        self._scheduler.probed(time.monotonic(), name, passed=passed)
+        self._advance()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -272,9 +325,9 @@ class FastPath:
         try:
             call = handle.run_group.remote(dispatch.key_id, witnesses, rows, job_ids)
             answer = asyncio.wrap_future(call.future())
-            in_time, _ = await asyncio.wait({answer}, timeout=self._settings.call_timeout_s)
+            in_time, _ = await asyncio.wait({answer}, timeout=dispatch.timeout_s)
             if not in_time:
-                self._mark_lost(dispatch)
+                self._mark_lost(dispatch, timed_out=True)
                 ray.kill(handle, no_restart=False)
                 # Its health is asked only when the call has ended with the old process, which would answer for the
                 # new one and then take other jobs with it. A result that comes before the end is still a result.
@@ -295,9 +348,9 @@ class FastPath:
         self._mark_lost(dispatch)
         self._watch_for(dispatch.worker, handle)
 
-    def _mark_lost(self, dispatch: Dispatch) -> None:
+    def _mark_lost(self, dispatch: Dispatch, *, timed_out: bool = False) -> None:
         _log.warning("worker %s was lost with %d jobs; they run again", dispatch.worker, len(dispatch.jobs))
-        self._scheduler.worker_lost(time.monotonic(), dispatch)
+        self._scheduler.worker_lost(time.monotonic(), dispatch, timed_out=timed_out)
         self._advance()
 
     def _watch_for(self, name: str, handle: Any) -> None:  # noqa: ANN401 - duck-typed
@@ -330,7 +383,7 @@ class FastPath:
 
 def _outcome(item: dict[str, Any]) -> Outcome:
     if item["status"] == "ok":
-        return Outcome(item["payload"], item["public_inputs"], None, item["seconds"])
+        return Outcome(item["payload"], item["public_inputs"], None, item["seconds"], item.get("peak_bytes", 0))
     return Outcome(error=_plain(item["error"]), seconds=item["seconds"])
 
 

@@ -4,6 +4,8 @@
 
     FastPathError                 code               retryable
     ├── BadRequest (ValueError)   bad_request        no   the submission is wrong; the same call fails again
+    │   ├── UnknownTenant         unknown_tenant     no   tenants are fixed and this is none of them
+    │   └── IdempotencyConflict   idempotency_conflict no the idempotency key belongs to another payload
     ├── UnknownJob (KeyError)     unknown_job        no   no batch or job has that id (any more)
     ├── IllegalMove               illegal_move       no   a job was asked to leave a state it may not leave; a bug
     ├── Overloaded                overloaded         yes  refused at once; come back after ``retry_after_s``
@@ -41,6 +43,18 @@ class BadRequest(FastPathError, ValueError):  # noqa: N818 - what it is, not tha
     code = "bad_request"
 
 
+class UnknownTenant(BadRequest):
+    """The service takes work of the tenants in its settings only."""
+
+    code = "unknown_tenant"
+
+
+class IdempotencyConflict(BadRequest):
+    """The tenant used this idempotency key for another payload."""
+
+    code = "idempotency_conflict"
+
+
 class UnknownJob(FastPathError, KeyError):  # noqa: N818 - see BadRequest
     """No batch or job has this id: never submitted, acknowledged, or aged out."""
 
@@ -57,23 +71,26 @@ class IllegalMove(FastPathError):  # noqa: N818 - see BadRequest
 
 
 class Overloaded(FastPathError):  # noqa: N818 - see BadRequest
-    """The queue has no room; nothing of the submission was taken.
+    """The queue has no room, or no time before the deadline; nothing of the submission was taken.
 
     Attributes
     ----------
     retry_after_s
-        Predicted seconds until there is room for the same submission.
+        Predicted seconds until the same submission can be taken.
+    ticket
+        A place that is kept for the submission from then on, for who submits it again with this ticket; may be empty.
     """
 
     code = "overloaded"
     retryable = True
 
-    def __init__(self, message: str, retry_after_s: float) -> None:
+    def __init__(self, message: str, retry_after_s: float, ticket: str = "") -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+        self.ticket = ticket
 
     def __reduce__(self) -> tuple[type[Overloaded], tuple[Any, ...]]:
-        return type(self), (*self.args, self.retry_after_s)
+        return type(self), (*self.args, self.retry_after_s, self.ticket)
 
 
 class DeadlineExceeded(FastPathError):  # noqa: N818 - see BadRequest

@@ -14,13 +14,16 @@ from fastpath.congestion import Congestion
 from fastpath.cost import CostModel
 from fastpath.errors import BadRequest, FastPathError, Overloaded
 from fastpath.exposition import prometheus_text
+from fastpath.failures import ErrorCounts, FailureClass, classify
 from fastpath.hot_keys import HotKey, HotKeys
-from fastpath.retry import RetryBudget, RetryPolicy, is_retryable
+from fastpath.latency_recorder import LatencyRecorder
+from fastpath.retry import RetryBudget, RetryPolicy
 from fastpath.slots import Slots
-from fastpath.statistics import FastPathStats, LatencyRecorder
+from fastpath.statistics import FastPathStats
 
 Result = TypeVar("Result")
 
+_HOT_KEY_HALF_LIFE_S: Final = 600.0
 _MARGIN: Final = 1.1  # of predictions that an admission relies on: operations differ and threads start late
 
 
@@ -43,7 +46,7 @@ class FastPathExecutor:
     retry, congestion
         The policies; their docstrings hold the formulas.
     budget
-        Bound on retries; 10 % of operations with a reserve of 100.
+        Bound on retries; 10 % of operations, the first ten on account.
     clock, sleep, rng
         Monotonic seconds, waiting, and jitter; replaced in tests.
 
@@ -80,7 +83,8 @@ class FastPathExecutor:
         self._lock = threading.Lock()
         self._latency = LatencyRecorder()
         self._costs = CostModel()
-        self._hot_keys = HotKeys()
+        self._hot_keys = HotKeys(rng=self._rng, half_life_s=_HOT_KEY_HALF_LIFE_S)
+        self._errors = ErrorCounts()
         self._executed = 0
         self._failed = 0
         self._retries = 0
@@ -152,6 +156,8 @@ class FastPathExecutor:
                     result = self._run(operation)
                 except Exception as error:
                     failures += 1
+                    with self._lock:
+                        self._errors.add(error)
                     wait_s = None if stretch is None else self._wait_s(error, failures, deadline, stretch())
                     if wait_s is None:
                         raise
@@ -180,11 +186,11 @@ class FastPathExecutor:
             ended = self._clock()
             self._slots.leave()
         with self._lock:
-            self._costs.measured("", ended - began)
+            self._costs.measured("", "", "", ended - began)
         return result
 
     def _wait_s(self, error: Exception, failures: int, deadline: float, stretch: float) -> float | None:
-        worth_it = isinstance(error, self._retryable_errors) or is_retryable(error)
+        worth_it = isinstance(error, self._retryable_errors) or classify(error) is FailureClass.RETRYABLE
         if not worth_it or failures >= self._retry.attempts:
             return None
         with self._lock:
@@ -200,7 +206,7 @@ class FastPathExecutor:
 
     @property
     def _service_s(self) -> float:
-        return self._costs.overall or 0.0
+        return self._costs.overall_s or 0.0
 
     def _queue_delay_s(self, ahead: int) -> float:
         return ahead * self._service_s / self._slots.count
@@ -214,14 +220,14 @@ class FastPathExecutor:
         return self.congestion_multiplier() > 1.0
 
     def track_key_access(self, key: str) -> None:
-        """Count an access of a key."""
+        """Count an access of a key; one that is ten minutes old counts half."""
         with self._lock:
-            self._hot_keys.track(key)
+            self._hot_keys.track(key, now=self._clock())
 
     def get_hot_keys(self, top_k: int = 10) -> list[HotKey]:
         """Return up to ``top_k`` keys, the most accessed first."""
         with self._lock:
-            return self._hot_keys.get(top_k)
+            return self._hot_keys.get(top_k, self._clock())
 
     def reset_hot_keys(self) -> None:
         """Forget all accesses."""
@@ -238,6 +244,7 @@ class FastPathExecutor:
                 queue_length=self._slots.waiting,
                 latency=self._latency.latency,
                 active_s=self._latency.active_s,
+                errors=self._errors(),
             )
 
     def export_prometheus(self, prefix: str = "fastpath") -> str:

@@ -14,6 +14,7 @@ is delivered twice.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -85,12 +86,32 @@ class Job:
         Failed runs held against the job; a lost worker is not.
     lone_losses
         Workers lost while this job was alone in the call.
+    tenant, size_class
+        The flow of the queue it belongs to.
+    cost_s
+        Seconds it was predicted to take when it was submitted; what its tenant is charged.
+    expected_wait_s, wait_factor
+        Predicted when it was submitted, and the learned correction that the prediction holds.
+    started_at
+        When it was first sent to a worker.
+    trial
+        Taken although by prediction it cannot end in time, to learn what it really takes.
     group_limit
         Largest group it may run in: halved with every lost group, so that a job that ends workers is soon alone.
     avoid_worker
         Where it failed last.
-    ready
-        Kept by the queue: it waits, and not for the end of a back-off.
+    forgiven
+        Failed runs that were put down to a device; they are not charged.
+    avoid_devices
+        Devices that failed, or ran out of memory, with this job.
+    skips
+        How often a later job was preferred because a worker had its key at hand, or because this one did not fit.
+    entry
+        Kept by the queue: the entry under which it waits; -1 while it runs, backs off or waits for a conflicting job.
+    blocked
+        It waits for a conflicting job.
+    followed
+        Conflicting jobs that were found waiting for it.
     """
 
     job_id: str
@@ -101,13 +122,25 @@ class Job:
     deadline: float
     submitted_at: float
     sequence: int
+    tenant: str = ""
+    size_class: int = 0
+    cost_s: float = 0.0
+    expected_wait_s: float = 0.0
+    wait_factor: float = 1.0
+    started_at: float = math.inf
+    trial: bool = False
     state: JobState = JobState.QUEUED
     starts: int = 0
     charged: int = 0
     lone_losses: int = 0
+    forgiven: int = 0
     group_limit: int = 1 << 30
     avoid_worker: str = ""
-    ready: bool = False
+    avoid_devices: frozenset[str] = frozenset()
+    skips: int = 0
+    entry: int = -1
+    blocked: bool = False
+    followed: int = 0
     dispatch_id: int = -1
 
     def move(self, state: JobState) -> None:

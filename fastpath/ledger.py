@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from fastpath.decisions import BatchStatus, JobStatus
@@ -26,6 +27,7 @@ class Batch:
     batch_id: str
     key_id: str
     submitter: str
+    tenant: str
     byte_count: int
     deadline: float
     submitted_at: float
@@ -99,8 +101,13 @@ class Ledger:
         """Return the batches with jobs that have not finished."""
         return [batch for batch in self._batches.values() if not batch.finished]
 
-    def status(self, now: float, identifier: str) -> BatchStatus | JobStatus:
+    def status(self, now: float, identifier: str, remaining_s: Callable[[list[Job]], float]) -> BatchStatus | JobStatus:
         """Describe a batch or a job.
+
+        Parameters
+        ----------
+        remaining_s
+            Predicts the time until the last result of unfinished jobs of one batch.
 
         Raises
         ------
@@ -122,11 +129,22 @@ class Ledger:
                 job.starts,
                 now - job.submitted_at,
                 left_s,
+                0.0 if job.state.final else remaining_s([job]),
             )
         batch = self.batch(batch_id)
         states = Counter(str(job.state) for job in jobs)
-        age_s = now - batch.submitted_at
-        return BatchStatus(batch_id, batch.key_id, batch.submitter, len(jobs), dict(states), batch.finished, age_s)
+        unfinished = [job for job in jobs if not job.state.final]
+        return BatchStatus(
+            batch_id,
+            batch.key_id,
+            batch.submitter,
+            len(jobs),
+            dict(states),
+            batch.finished,
+            now - batch.submitted_at,
+            remaining_s(unfinished) if unfinished else 0.0,
+            batch.tenant,
+        )
 
     def finish(self, batch: Batch, now: float) -> None:
         """Take note that the last job of a batch has finished."""

@@ -69,26 +69,35 @@ class RetryPolicy:
 
 
 class RetryBudget:
-    """Retries are at most ``share`` of requests, plus a reserve for quiet times (a token bucket).
+    """Retries are at most ``share`` of requests, the first few on account (a token bucket).
 
     Parameters
     ----------
     share
         Tokens earned by a request; a retry costs one.
     reserve
-        Tokens at the start, and the most that are kept, so that a long calm does not pay for a storm.
+        Tokens at the start. They are an advance: the first requests pay it back before any token is added, so that over
+        all retries are at most ``share`` of requests once those are ``reserve / share``.
+    most
+        Tokens that are kept, so that a long calm does not pay for a storm.
     """
 
-    def __init__(self, share: float = 0.1, reserve: float = 100.0) -> None:
-        if not 0 <= share <= 1 or reserve < 0:
-            raise BadRequest(f"share {share!r} must lie in [0, 1] and reserve {reserve!r} must not be negative")
+    def __init__(self, share: float = 0.1, reserve: float = 10.0, most: float = 1000.0) -> None:
+        if not 0 <= share <= 1 or reserve < 0 or most < reserve:
+            raise BadRequest(
+                f"share {share!r} must lie in [0, 1], reserve {reserve!r} must not be negative, most {most!r} not less"
+            )
         self._share = share
-        self._reserve = reserve
+        self._most = most
+        self._advance = reserve
         self.tokens = reserve
 
     def earn(self, requests: int = 1) -> None:
         """Count requests."""
-        self.tokens = min(self._reserve, self.tokens + self._share * requests)
+        earned = self._share * requests
+        paid = min(earned, self._advance)
+        self._advance -= paid
+        self.tokens = min(self._most, self.tokens + earned - paid)
 
     def spend(self) -> bool:
         """Take a token for a retry; ``False`` when there is none."""

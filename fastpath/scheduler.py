@@ -2,9 +2,12 @@
 
 It starts no thread, reads no clock, makes no call. Its driver
 
-1. reports events (``submit``, ``completed``, ``call_failed``, ``worker_lost``, ``cancel``, ...),
-2. sends every :class:`Dispatch` that :meth:`Scheduler.next_dispatch` returns, until it returns ``None``,
-3. carries out :meth:`Scheduler.take_effects`, and comes back no later than :meth:`Scheduler.next_event`.
+1. reports events: ``submit``, ``cancel``; what becomes of a dispatch: ``completed``, ``call_failed`` or
+   ``worker_lost``; and of workers: ``add_worker``, ``worker_back``, ``remove_worker``, ``probed``;
+2. calls :meth:`Scheduler.tick` after events, and no later than the ``next_event`` that the last tick named, and carries
+   out the :class:`~fastpath.decisions.Decisions` it returns.
+
+The actor is one driver, a simulator another; both see the same decisions for the same events, times and RNG.
 
 Promise: every submitted job finishes exactly once, in one of the final states of :mod:`fastpath.job`. Without a
 deadline that takes as long as workers do: jobs wait while workers are lost, and fail with ``Unavailable`` only when the
@@ -15,50 +18,47 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from random import Random
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from fastpath.admission import Admission, Admitted
+from fastpath.capacity import Capacity
+from fastpath.conflict_history import ConflictHistory
 from fastpath.deadlines import Deadlines
-from fastpath.decisions import BatchStatus, Cancellation, Dispatch, Effects, JobStatus, Outcome
-from fastpath.errors import Cancelled, DeadlineExceeded, Overloaded, Unavailable, WorkerLost
+from fastpath.decisions import BatchStatus, Cancellation, Decisions, Dispatch, Effects, JobStatus, Outcome, Receipt
+from fastpath.dispatch import Dispatcher
+from fastpath.endings import Endings
+from fastpath.errors import Cancelled, DeadlineExceeded, FastPathError, Overloaded, Unavailable
+from fastpath.fair_queue import FairQueue, FlowId, size_class
 from fastpath.forecast import Forecast
 from fastpath.hot_keys import HotKeys
+from fastpath.idempotency import IdempotencyKeys
 from fastpath.job import Job, JobRecord, JobState, job_id_of
 from fastpath.ledger import Batch, Ledger
-from fastpath.queue import Capacity, JobQueue
-from fastpath.retry import RetryBudget, RetryPolicy, is_retryable
+from fastpath.preload import Preloads
+from fastpath.runs import WITH_A_WORKER, Runs
+from fastpath.scaling import ScalingAdvisor
 from fastpath.settings import SchedulerSettings
-from fastpath.statistics import Counters, LatencyRecorder, ServiceStats
+from fastpath.statistics import ServiceStats
 from fastpath.submission import Submission
-from fastpath.workers import Workers
+from fastpath.tenants import jain_index
+from fastpath.workers import WorkerOffer, Workers
 
-_LONE_LOSSES: Final = 2
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 _HOT_KEYS_SHOWN: Final = 10
-_NOTHING: Final = Outcome()
-_WITH_A_WORKER: Final = frozenset({JobState.ADMITTED, JobState.RUNNING, JobState.VERIFYING})
-_EXECUTED: Final = frozenset({JobState.DONE, JobState.FAILED, JobState.DEAD_LETTER})
-_COUNTED_AS: Final = {
-    JobState.DONE: "completed",
-    JobState.FAILED: "failed",
-    JobState.CANCELLED: "cancelled",
-    JobState.EXPIRED: "expired",
-    JobState.DEAD_LETTER: "dead_lettered",
-}
+_HOT_KEY_HALF_LIFE_S: Final = 600.0  # some loads of a large key: what was hot an hour ago need not stay resident
 
 
 class Scheduler:
-    """Queue, group, dispatch, requeue, expire, cancel: one job at most once in a final state.
-
-    Groups are sized by :meth:`fastpath.forecast.Forecast.group_size`. A group lost with its worker is queued again in
-    halves, so that a job which ends workers is alone after at most log2(max_group) losses; two losses alone make it a
-    dead letter.
+    """The policies of this package, composed; see the module for how it is driven.
 
     Parameters
     ----------
     rng
-        Source of the retry jitter.
+        Source of all jitter and lots.
     now
         Monotonic seconds, here and in every method.
     """
@@ -66,79 +66,117 @@ class Scheduler:
     def __init__(self, settings: SchedulerSettings, rng: Random, now: float = 0.0) -> None:
         self.settings = settings
         self.draining = False
-        self._rng = rng
         self._started_at = now
         self._sequence = itertools.count()
-        self._dispatch_ids = itertools.count()
+        self._hot_keys = HotKeys(rng=rng, half_life_s=_HOT_KEY_HALF_LIFE_S)
+        self._now = now
         self._capacity = Capacity(settings.max_jobs, settings.max_bytes)
-        self._queue = JobQueue()
+        self._queue = FairQueue(settings.tenants)
         self._ledger = Ledger(settings.result_ttl_s, settings.max_results)
-        self._workers = Workers()
-        self._open: dict[int, Dispatch] = {}
+        self._workers = Workers(rng, lambda key_id: self._hot_keys.count(key_id, self._now))
+        self._forecast = Forecast(self._queue, self._workers)
+        self._admission = Admission(self._capacity, self._queue, self._forecast, settings.max_tenants)
+        self._calls: dict[int, Dispatch] = {}
+        self._endings = Endings(self._ledger, self._queue, self._capacity, self._forecast, self._calls)
+        self._runs = Runs(settings, rng, self._queue, self._workers, self._forecast, self._endings, self._calls)
+        self._dispatcher = Dispatcher(settings, self._queue, self._workers, self._forecast, rng, self._drop)
         self._deadlines = Deadlines(self._ledger)
-        self._retry = RetryPolicy(attempts=settings.attempts)
-        self._budget = RetryBudget()
-        self._forecast = Forecast(settings, self._queue, self._capacity, self._workers)
-        self._hot_keys = HotKeys()
-        self._latency = LatencyRecorder()
-        self._counters = Counters()
-        self._effects = Effects()
+        self._idempotency = IdempotencyKeys(self._ledger)
+        self._history = ConflictHistory()
+        self._preloads = Preloads(self._hot_keys, self._workers)
+        self._advisor = ScalingAdvisor(now=now)
 
     # --- workers
 
-    def add_worker(self, name: str, slots: int) -> None:
-        """Send calls to a worker, at most ``slots`` at a time. A known name is brought back to life."""
-        self._workers.add(name, slots)
+    def add_worker(self, name: str, offer: WorkerOffer) -> None:
+        """Send calls to a worker. A known name is brought back to life with the new offer.
+
+        Raises
+        ------
+        BadRequest
+            If name or offer are malformed.
+        """
+        self._workers.add(name, offer)
 
     def worker_back(self, name: str) -> None:
-        """Send calls to a lost worker again."""
+        """Send calls to a lost worker again; one whose breaker is open is probed first."""
         self._workers.revive(name)
+
+    def probed(self, now: float, name: str, *, passed: bool) -> None:
+        """Take in whether a worker gave the known answer that :attr:`Effects.probes` asked for."""
+        worker = self._workers.get(name)
+        if worker is not None:
+            worker.breaker.probed(now, passed=passed)
 
     def remove_worker(self, now: float, name: str) -> None:
         """Forget a worker that will not come back; with the last one, all jobs fail with ``Unavailable``."""
-        for dispatch in [call for call in self._open.values() if call.worker == name]:
+        for dispatch in [call for call in self._calls.values() if call.worker == name]:
             self.worker_lost(now, dispatch)
         self._workers.remove(name)
         if not self._workers:
             error = Unavailable("the last worker has ended for good; start workers, then submit the job again")
             for batch in self._ledger.unfinished():
-                self._finish_all(now, batch.jobs, JobState.FAILED, error)
+                self._endings.finish_all(now, batch.jobs, JobState.FAILED, error)
 
     # --- batches
 
-    def submit(self, now: float, batch_id: str, submission: Submission) -> list[str]:
+    def submit(self, now: float, batch_id: str, submission: Submission) -> Receipt:
         """Queue a batch, whole or not at all.
 
-        Returns
-        -------
-        The ids of its jobs, in order.
+        Parameters
+        ----------
+        batch_id
+            A new id, see :class:`fastpath.job.BatchIds`; not used when the submission repeats an earlier one.
 
         Raises
         ------
         BadRequest
-            If the submission is malformed or could never fit.
+            If the submission is malformed or could never fit, its tenant is unknown where tenants are fixed
+            (``UnknownTenant``), or its idempotency key named another payload (``IdempotencyConflict``).
         Overloaded
-            If there is no room now.
+            If there is no room now, or no time before the deadline. Whoever submits again ``retry_after_s`` later, with
+            the ``ticket`` of the refusal, is taken.
+        DeadlineExceeded
+            If it cannot end before its deadline even when nothing else runs.
         Unavailable
             If the scheduler drains or no worker is registered.
         """
         submission.check(self.settings)
+        self._now = now
+        if submission.idempotency_key:
+            earlier = self._idempotency.find(submission.tenant, submission.idempotency_key, submission.digest)
+            if earlier is not None:
+                self._endings.counters.repeated += submission.count
+                return Receipt(earlier.batch_id, tuple(job.job_id for job in earlier.jobs), repeated=True)
         if self.draining or not self._workers:
-            self._counters.refused += submission.count
+            self._refused(submission)
             why = "the service is draining" if self.draining else "no worker is registered"
             raise Unavailable(f"{why}; submit again when the service is up")
-        byte_count = submission.count * submission.item_bytes
         self.expire(now)
-        excess = self._capacity.excess(submission.count, byte_count)
-        if any(excess):
-            self._counters.refused += submission.count
-            wait_s = self._forecast.room_in_s(*excess)
-            raise Overloaded(
-                f"{self._capacity} has no room for {submission.count} jobs of {byte_count} bytes; submit them again in "
-                f"{wait_s:.1f} s",
-                wait_s,
-            )
+        admitted = self._admit(now, submission)
+        jobs = self._accept(now, batch_id, submission, admitted)
+        return Receipt(batch_id, tuple(job.job_id for job in jobs))
+
+    def _refused(self, submission: Submission) -> None:
+        self._endings.counters.refused += submission.count
+        self._endings.tenants.of(submission.tenant).refused += submission.count
+
+    def _admit(self, now: float, submission: Submission) -> Admitted:
+        self._forecast.costs.know_domain(submission.key_id, submission.domain_size)
+        cost_s = self._forecast.cost_s(submission.key_id)
+        flow_id = FlowId(submission.tenant, size_class(cost_s))
+        self._capacity.seen(now, submission.tenant)
+        self._queue.offered(now, *flow_id, submission.count * cost_s)
+        self._advisor.arrived(now, submission.count * cost_s)
+        try:
+            return self._admission.admit(now, submission, flow_id, cost_s)
+        except (Overloaded, DeadlineExceeded):
+            self._refused(submission)
+            raise
+
+    def _accept(self, now: float, batch_id: str, submission: Submission, admitted: Admitted) -> list[Job]:
         deadline = math.inf if submission.deadline_s is None else now + submission.deadline_s
+        wait_step_s = (admitted.last_wait_s - admitted.first_wait_s) / max(1, submission.count - 1)
         jobs = [
             Job(
                 job_id_of(batch_id, row),
@@ -149,20 +187,44 @@ class Scheduler:
                 deadline,
                 now,
                 next(self._sequence),
+                submission.tenant,
+                admitted.flow_id.size_class,
+                admitted.cost_s,
+                admitted.first_wait_s + row * wait_step_s,
+                trial=admitted.trial,
             )
             for row in range(submission.count)
         ]
-        batch = Batch(batch_id, submission.key_id, submission.submitter, byte_count, deadline, now, jobs)
-        self._ledger.add(batch)
-        self._capacity.take(len(jobs), byte_count)
+        byte_count = submission.count * submission.item_bytes
+        self._ledger.add(
+            Batch(batch_id, submission.key_id, submission.submitter, submission.tenant, byte_count, deadline, now, jobs)
+        )
+        self._capacity.take(submission.tenant, len(jobs), byte_count)
+        self._order_conflicts(submission, jobs)
         for job in jobs:
+            job.wait_factor = self._forecast.wait_factor(job.size_class)
             self._queue.add(job)
         self._deadlines.add(deadline, batch_id)
-        self._counters.submitted += len(jobs)
-        self._budget.earn(len(jobs))
-        self._hot_keys.track(submission.key_id, len(jobs))
-        self._latency.arrived(now)
-        return [job.job_id for job in jobs]
+        if submission.idempotency_key:
+            self._idempotency.remember(submission.tenant, submission.idempotency_key, submission.digest, batch_id)
+        self._endings.counters.submitted += len(jobs)
+        self._endings.tenants.of(submission.tenant).submitted += len(jobs)
+        self._endings.latency.arrived(now)
+        self._runs.budget.earn(len(jobs))
+        self._hot_keys.track(submission.key_id, len(jobs), now)
+        return jobs
+
+    def _order_conflicts(self, submission: Submission, jobs: Sequence[Job]) -> None:
+        """Mark the jobs that must wait for an earlier one."""
+        kind = (submission.tenant, submission.key_id, submission.submitter)
+        graph = self._endings.conflicts
+        if submission.accesses:
+            for job, access in zip(jobs, submission.accesses, strict=True):
+                self._history.declared(*kind, access)
+                job.blocked = not graph.add(submission.tenant, job, access)
+        elif guess := self._history.guess(*kind):
+            for job in jobs:
+                job.blocked = not graph.add_guess(submission.tenant, job, guess)
 
     def cancel(self, now: float, identifier: str) -> Cancellation:
         """Cancel a batch or a job. Finished jobs stay as they are.
@@ -173,43 +235,45 @@ class Scheduler:
             If there is no such batch or job.
         """
         jobs = self._ledger.jobs(identifier)
-        running = sum(job.state in _WITH_A_WORKER for job in jobs)
-        reached = self._finish_all(now, jobs, JobState.CANCELLED, Cancelled("the job was cancelled by its submitter"))
+        running = sum(job.state in WITH_A_WORKER for job in jobs)
+        error = Cancelled("the job was cancelled by its submitter")
+        reached = self._endings.finish_all(now, jobs, JobState.CANCELLED, error)
         return Cancellation(reached, running, len(jobs) - reached)
 
     def expire(self, now: float) -> None:
         """Finish all jobs whose deadline has passed, and drop results that have aged out."""
+        self._now = now
         for batch_id in self._deadlines.pop_passed(now):
             if batch_id not in self._ledger:  # it had finished, and a batch that ended just now took its place
                 continue
             batch = self._ledger.batch(batch_id)
-            error = DeadlineExceeded(
-                f"no result within {batch.deadline - batch.submitted_at:g} s; allow more time or submit less at once"
-            )
-            self._finish_all(now, batch.jobs, JobState.EXPIRED, error)
+            self._endings.finish_all(now, batch.jobs, JobState.EXPIRED, _too_late(batch))
         self._ledger.age_out(now)
+
+    def _drop(self, now: float, job: Job) -> None:
+        """Finish a job that could be started but not end before its deadline."""
+        self._forecast.waited(job, now - job.submitted_at)
+        self._endings.counters.hopeless += 1
+        self._endings.finish(now, job, JobState.EXPIRED, error=_too_late(self._ledger.batch(job.batch_id)))
 
     # --- runs
 
+    def tick(self, now: float) -> Decisions:
+        """Decide everything that is to be done now."""
+        dispatches = []
+        while (dispatch := self.next_dispatch(now)) is not None:
+            dispatches.append(dispatch)
+        self._endings.effects.probes.extend(self._workers.take_probes(now))
+        for worker, key_id in self._preloads.due(now):
+            self._endings.effects.preloads.setdefault(worker, []).append(key_id)
+        return Decisions(tuple(dispatches), self.take_effects(), self.next_event())
+
     def next_dispatch(self, now: float) -> Dispatch | None:
-        """Decide the next call; ``None`` when nothing is ready or no slot is free."""
+        """Decide the next call; ``None`` when nothing is ready or no free worker can take it."""
         self.expire(now)
         self._queue.wake(now)
-        if not self._workers.free_slots:
-            return None
-        group = self._queue.take(self._forecast.group_size)
-        if not group:
-            return None
-        worker = self._workers.choose(avoid=group[0].avoid_worker)
-        dispatch = Dispatch(next(self._dispatch_ids), worker, group[0].key_id, tuple(group), now)
-        self._open[dispatch.dispatch_id] = dispatch
-        self._workers.call_started(worker, len(group))
-        for job in group:
-            job.move(JobState.ADMITTED)
-            job.move(JobState.RUNNING)
-            job.dispatch_id = dispatch.dispatch_id
-            job.starts += 1
-        return dispatch
+        plan = self._dispatcher.plan(now)
+        return None if plan is None else self._runs.start(now, plan)
 
     def completed(self, now: float, dispatch: Dispatch, outcomes: Sequence[Outcome]) -> None:
         """Take in a worker's answer, one outcome for each job of the dispatch, however late it comes.
@@ -217,24 +281,7 @@ class Scheduler:
         A result of a job that already finished is dropped. A good result of a run that was given up is accepted if its
         job is not finished; an error of such a run says nothing of the run that replaces it.
         """
-        if len(outcomes) != len(dispatch.jobs):
-            error = WorkerLost(f"worker {dispatch.worker} answered {len(outcomes)} of {len(dispatch.jobs)} jobs")
-            self.call_failed(now, dispatch, error)
-            return
-        good_s = [outcome.seconds for outcome in outcomes if outcome.error is None]
-        if self._close(dispatch) and good_s:
-            # Per-job seconds leave out what the call spent on loading a key; the call's own time counts jobs that the
-            # worker runs side by side only once. The smaller predicts the next call.
-            self._forecast.costs.measured(dispatch.key_id, min(now - dispatch.started_at, sum(good_s)) / len(good_s))
-        for job, outcome in zip(dispatch.jobs, outcomes, strict=True):
-            if job.state.final:
-                self._counters.late_results += 1
-            elif outcome.error is None:
-                self._counters.verified_proofs += 1
-                self._workers.job_completed(dispatch.worker)
-                self._finish(now, job, JobState.DONE, outcome=outcome)
-            elif _runs_in(dispatch, job):
-                self._item_failed(now, dispatch, job, outcome.error)
+        self._runs.completed(now, dispatch, outcomes)
 
     def call_failed(self, now: float, dispatch: Dispatch, error: Exception) -> None:
         """Take in that a call raised although its worker lives.
@@ -242,129 +289,32 @@ class Scheduler:
         A single job fails with the error, or runs again if that is retryable. A larger group is queued again in halves:
         one item must not take the others with it.
         """
-        self._close(dispatch)
-        for job in dispatch.jobs:
-            if _runs_in(dispatch, job):
-                if len(dispatch.jobs) == 1:
-                    self._item_failed(now, dispatch, job, error)
-                else:
-                    self._run_in_halves(now, dispatch, job, error)
+        self._runs.call_failed(now, dispatch, error)
 
-    def worker_lost(self, now: float, dispatch: Dispatch) -> None:
-        """Take in that a call's worker died or does not answer: its jobs run again, not charged to them."""
-        self._close(dispatch)
-        self._counters.worker_losses += self._workers.lost(dispatch.worker)
-        alone = len(dispatch.jobs) == 1
-        for job in dispatch.jobs:
-            if not _runs_in(dispatch, job):
-                continue
-            job.lone_losses += alone
-            error = WorkerLost(
-                f"worker {dispatch.worker} was lost while it ran the job ({job.starts} starts, {job.lone_losses} lost "
-                "while alone); look at the worker's log before submitting it again"
-            )
-            if job.lone_losses >= _LONE_LOSSES:
-                self._finish(now, job, JobState.DEAD_LETTER, error=error)
-            else:
-                self._counters.requeued += self._run_in_halves(now, dispatch, job, error)
+    def worker_lost(self, now: float, dispatch: Dispatch, *, timed_out: bool = False) -> None:
+        """Take in that a call's worker died: its jobs run again, not charged to them.
 
-    def _close(self, dispatch: Dispatch) -> bool:
-        """Free the slot of a call; return whether the call was still expected to answer."""
-        if self._open.pop(dispatch.dispatch_id, None) is None:
-            return False
-        self._workers.call_ended(dispatch.worker, len(dispatch.jobs))
-        return True
-
-    def _item_failed(self, now: float, dispatch: Dispatch, job: Job, error: Exception) -> None:
-        job.charged += 1
-        job.avoid_worker = dispatch.worker
-        worth_it = is_retryable(error) and job.charged < self._retry.attempts
-        wait_s = self._wait_s(now, job, job.charged) if worth_it else None
-        if wait_s is None or not self._budget.spend():
-            self._finish(now, job, JobState.FAILED, error=error)
-        else:
-            self._queue_again(now, job, wait_s)
-
-    def _run_in_halves(self, now: float, dispatch: Dispatch, job: Job, error: Exception) -> bool:
-        """Queue a job of a lost group again, in groups half as large; return false if its deadline forbids it."""
-        job.avoid_worker = dispatch.worker
-        job.group_limit = max(1, len(dispatch.jobs) // 2)
-        wait_s = self._wait_s(now, job, job.starts)
-        if wait_s is None:
-            self._finish(now, job, JobState.FAILED, error=error)
-            return False
-        self._queue_again(now, job, wait_s)
-        return True
-
-    def _wait_s(self, now: float, job: Job, failures: int) -> float | None:
-        return self._retry.wait_s(
-            failures,
-            service_s=self._forecast.service_s(job.key_id),
-            now=now,
-            deadline=job.deadline,
-            rng=self._rng,
-            congestion=self._forecast.congestion,
-        )
-
-    def _queue_again(self, now: float, job: Job, wait_s: float) -> None:
-        job.move(JobState.QUEUED)
-        self._counters.retries += 1
-        self._queue.add(job, now + wait_s)
-
-    # --- ends of jobs
-
-    def _finish_all(self, now: float, jobs: Iterable[Job], state: JobState, error: Exception) -> int:
-        unfinished = [job for job in jobs if not job.state.final]
-        for job in unfinished:
-            self._finish(now, job, state, error=error)
-        return len(unfinished)
-
-    def _finish(
-        self, now: float, job: Job, state: JobState, *, outcome: Outcome = _NOTHING, error: Exception | None = None
-    ) -> None:
-        batch = self._ledger.batch(job.batch_id)
-        before = job.state
-        job.move(state)
-        if before is JobState.QUEUED:
-            self._queue.left(job)
-        elif (call := self._open.get(job.dispatch_id)) is not None:
-            self._effects.stops.setdefault(call.worker, []).append(job.job_id)
-        latency_s = now - job.submitted_at
-        batch.records.append(
-            JobRecord(
-                job_id=job.job_id,
-                batch_id=job.batch_id,
-                index=job.row,
-                state=state,
-                payload=outcome.payload,
-                public_inputs=outcome.public_inputs,
-                error=error,
-                starts=job.starts,
-                latency_s=latency_s,
-                service_s=outcome.seconds,
-            )
-        )
-        name = _COUNTED_AS[state]
-        setattr(self._counters, name, getattr(self._counters, name) + 1)
-        if state in _EXECUTED:
-            self._latency.ended(now, latency_s, job.key_id)
-        self._capacity.give_back(1, 0)
-        self._effects.changed.add(job.batch_id)
-        if batch.finished:
-            self._capacity.give_back(0, batch.byte_count)
-            self._effects.finished.add(job.batch_id)
-            self._ledger.finish(batch, now)
+        Parameters
+        ----------
+        timed_out
+            It did not die but gave no answer within ``dispatch.timeout_s``; that is charged.
+        """
+        self._runs.lost(now, dispatch, timed_out=timed_out)
 
     # --- reading
 
     def take_effects(self) -> Effects:
         """Return what is to be done since the last call."""
-        effects, self._effects = self._effects, Effects()
-        return effects
+        return self._endings.take_effects()
 
     def next_event(self) -> float | None:
-        """Return when :meth:`next_dispatch` is to be called again although nothing was reported until then."""
-        times = (self._queue.next_due(), self._ledger.next_due(), self._deadlines.next_due())
+        """Return when :meth:`tick` is to be called again although nothing was reported until then."""
+        times = (
+            self._queue.next_due(),
+            self._ledger.next_due(),
+            self._deadlines.next_due(),
+            self._workers.next_probe(),
+        )
         return min((time for time in times if time is not None), default=None)
 
     def records(self, batch_id: str, seen: int = 0) -> list[JobRecord]:
@@ -405,7 +355,19 @@ class Scheduler:
         UnknownJob
             If there is no such batch or job.
         """
-        return self._ledger.status(now, identifier)
+        return self._ledger.status(now, identifier, lambda jobs: self._forecast.remaining_s(now, jobs))
+
+    def worker_of(self, job_id: str) -> str:
+        """Return the worker that has a job; empty when none has.
+
+        Raises
+        ------
+        UnknownJob
+            If there is no such job.
+        """
+        (job,) = self._ledger.jobs(job_id)
+        call = self._calls.get(job.dispatch_id) if job.state in WITH_A_WORKER else None
+        return "" if call is None else call.worker
 
     @property
     def unfinished(self) -> int:
@@ -414,15 +376,22 @@ class Scheduler:
 
     def stats(self, now: float) -> ServiceStats:
         """Return the statistics as one picklable value."""
-        counters = replace(self._counters)
+        self._now = now
+        counters = replace(self._endings.counters)
         failed = counters.failed + counters.dead_lettered
+        tenants = self._endings.tenants()
+        for tenant in tenants:
+            tenant.held = self._capacity.held_by(tenant.tenant)
+            tenant.backlog_s = self._queue.backlog_of(tenant.tenant)
+        errors = self._forecast.errors.quantiles(0.5, 0.95)
+        latency = self._endings.latency
         return ServiceStats(
             executed=counters.completed + failed,
             failed=failed,
             retry_count=counters.retries,
             queue_length=len(self._queue),
-            latency=self._latency.latency,
-            active_s=self._latency.active_s,
+            latency=latency.latency,
+            active_s=latency.active_s,
             counters=counters,
             in_flight=self._workers.jobs_in_flight,
             held_jobs=self._capacity.jobs,
@@ -430,15 +399,24 @@ class Scheduler:
             max_jobs=self._capacity.max_jobs,
             max_bytes=self._capacity.max_bytes,
             queue_delay_s=self._forecast.queue_delay_s,
-            congestion=self._forecast.congestion,
-            latency_by_key=self._latency.latency_by_key,
-            hot_keys=tuple(self._hot_keys.get(_HOT_KEYS_SHOWN)),
+            congestion=self._runs.congestion,
+            latency_by_key=latency.latency_by_key,
+            latency_by_stage=latency.latency_by_stage,
+            errors=self._runs.errors(),
+            tenants=tenants,
+            jain_index=jain_index(tenant.served_s for tenant in tenants if tenant.submitted),
+            forecast_error=(errors[0], errors[1]),
+            blocked=self._endings.conflicts.blocked,
+            promises=len(self._admission.promises),
+            advice=self._advisor.advise(now, self._queue.backlog_s),
+            hot_keys=tuple(self._hot_keys.get(_HOT_KEYS_SHOWN, now)),
             workers=self._workers.stats(),
             draining=self.draining,
             uptime_s=now - self._started_at,
         )
 
 
-def _runs_in(dispatch: Dispatch, job: Job) -> bool:
-    """Whether a job's current run is this dispatch."""
-    return job.dispatch_id == dispatch.dispatch_id and job.state in _WITH_A_WORKER
+def _too_late(batch: Batch) -> FastPathError:
+    return DeadlineExceeded(
+        f"no result within {batch.deadline - batch.submitted_at:g} s; allow more time or submit less at once"
+    )

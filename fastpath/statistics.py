@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from fastpath.hot_keys import HotKey
 from fastpath.quantiles import QuantileSketch
+from fastpath.scaling import ScalingAdvice
+from fastpath.tenants import TenantStats
 
 QUANTILES: Final = (0.50, 0.90, 0.95, 0.99)
-_KEYS: Final = 64  # keys with a latency sketch of their own; the one without a result for longest is dropped
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,8 @@ class FastPathStats:
         From arrival to end, waits and retries included, over all ``executed``.
     active_s
         From the first arrival to the last end.
+    errors
+        Errors of runs, retried ones included, by their ``code``, else by their class; the most frequent first.
     """
 
     executed: int = 0
@@ -64,6 +66,7 @@ class FastPathStats:
     queue_length: int = 0
     latency: Latency = field(default_factory=Latency)
     active_s: float = 0.0
+    errors: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def average_latency_ms(self) -> float:
@@ -104,12 +107,14 @@ class FastPathStats:
 
     def summary(self) -> str:
         """Return the figures as text for people."""
+        errors = ", ".join(f"{name} {count}" for name, count in self.errors.items()) or "none"
         return (
             f"executed {self.executed}, failed {self.failed} (success {self.success_rate():.2%}), "
             f"{self.estimated_tps():.1f}/s\n"
             f"latency  average {self.average_latency_ms:.3g} ms, p50 {self.p50_ms:.3g}, p90 {self.p90_ms:.3g}, "
             f"p95 {self.p95_ms:.3g}, p99 {self.p99_ms:.3g}\n"
-            f"retries  {self.retry_count} ({self.retry_rate():.2%}), queue length {self.queue_length}"
+            f"retries  {self.retry_count} ({self.retry_rate():.2%}), queue length {self.queue_length}\n"
+            f"errors   {errors}"
         )
 
 
@@ -121,8 +126,12 @@ class Counters:
     ----------
     dead_lettered
         Jobs given up because they ended two workers while they ran alone.
+    hopeless
+        Expired jobs that were dropped before their deadline, because they could not end in time any more.
     refused
-        Jobs of submissions that were answered with ``Overloaded`` or ``Unavailable``.
+        Jobs of submissions that were answered with ``Overloaded``, ``DeadlineExceeded`` or ``Unavailable``.
+    repeated
+        Jobs of submissions that repeated an earlier one by its idempotency key.
     retries
         Times a job was queued to run again, for whatever reason.
     requeued
@@ -131,6 +140,14 @@ class Counters:
         Results accepted; a worker sends none that it has not verified.
     late_results
         Results dropped because their job had already finished otherwise.
+    wasted_s
+        Worker seconds of runs whose result was not used.
+    timeouts
+        Calls that gave no answer in time.
+    invalid_proofs
+        Proofs that a worker made and that did not verify.
+    alarms
+        Things an operator had to be told.
     """
 
     submitted: int = 0
@@ -138,18 +155,34 @@ class Counters:
     failed: int = 0
     cancelled: int = 0
     expired: int = 0
+    hopeless: int = 0
     dead_lettered: int = 0
     refused: int = 0
+    repeated: int = 0
     retries: int = 0
     requeued: int = 0
     worker_losses: int = 0
     verified_proofs: int = 0
     late_results: int = 0
+    wasted_s: float = 0.0
+    timeouts: int = 0
+    invalid_proofs: int = 0
+    alarms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerStats:
-    """One worker as the scheduler sees it."""
+    """One worker as the scheduler sees it.
+
+    Attributes
+    ----------
+    limit
+        Calls that its guard allows at once.
+    breaker, breaker_opened
+        State of its circuit breaker, and how often that has opened.
+    keys, key_hits, key_misses
+        Keys it has at hand, and whether jobs found theirs there.
+    """
 
     name: str
     alive: bool
@@ -158,6 +191,12 @@ class WorkerStats:
     jobs_in_flight: int
     completed: int
     losses: int
+    limit: int = 1
+    breaker: str = "closed"
+    breaker_opened: int = 0
+    keys: int = 0
+    key_hits: int = 0
+    key_misses: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,6 +215,20 @@ class ServiceStats(FastPathStats):
         The scale of :mod:`fastpath.congestion`, from 1 to 10.
     latency_by_key
         For the 64 keys that had a result last.
+    latency_by_stage
+        For 16 keys and completed jobs: ``queue`` until the first start, ``service`` in the worker.
+    tenants, jain_index
+        What each tenant got, and how even the worker seconds of those with jobs are.
+    forecast_error
+        Quantile 0.5 and 0.95 of the error of the predicted time to a result, as a share of the time it took.
+    blocked
+        Jobs that wait for a conflicting one.
+    promises
+        Places kept for refused work.
+    advice
+        On scaling.
+    deciding
+        Time from a submission's arrival to its acceptance or refusal, where the driver measures it.
     """
 
     counters: Counters = field(default_factory=Counters)
@@ -187,47 +240,15 @@ class ServiceStats(FastPathStats):
     queue_delay_s: float = 0.0
     congestion: float = 1.0
     latency_by_key: Mapping[str, Latency] = field(default_factory=dict)
+    latency_by_stage: Mapping[str, Mapping[str, Latency]] = field(default_factory=dict)
+    tenants: tuple[TenantStats, ...] = ()
+    jain_index: float = 1.0
+    forecast_error: tuple[float, float] = (0.0, 0.0)
+    blocked: int = 0
+    promises: int = 0
+    advice: ScalingAdvice = field(default_factory=ScalingAdvice)
+    deciding: Latency = field(default_factory=Latency)
     hot_keys: tuple[HotKey, ...] = ()
     workers: tuple[WorkerStats, ...] = ()
     draining: bool = False
     uptime_s: float = 0.0
-
-
-class LatencyRecorder:
-    """Latency sketches over all operations and for the most recent keys, and the span they fell into."""
-
-    def __init__(self) -> None:
-        self._total = QuantileSketch()
-        self._by_key: OrderedDict[str, QuantileSketch] = OrderedDict()
-        self._first_arrival: float | None = None
-        self._last_end = 0.0
-
-    def arrived(self, now: float) -> None:
-        """Take note of an arrival."""
-        if self._first_arrival is None:
-            self._first_arrival = self._last_end = now
-
-    def ended(self, now: float, latency_s: float, key: str | None = None) -> None:
-        """Take note of the end of an operation."""
-        self._last_end = max(self._last_end, now)
-        self._total.add(latency_s)
-        if key is not None:
-            self._by_key.setdefault(key, QuantileSketch()).add(latency_s)
-            self._by_key.move_to_end(key)
-            if len(self._by_key) > _KEYS:
-                self._by_key.popitem(last=False)
-
-    @property
-    def latency(self) -> Latency:
-        """Latency over all operations."""
-        return Latency.of(self._total)
-
-    @property
-    def latency_by_key(self) -> dict[str, Latency]:
-        """Latency of the most recent keys."""
-        return {key: Latency.of(sketch) for key, sketch in self._by_key.items()}
-
-    @property
-    def active_s(self) -> float:
-        """Seconds from the first arrival to the last end."""
-        return 0.0 if self._first_arrival is None else self._last_end - self._first_arrival

@@ -53,6 +53,12 @@ class ComputedOnce(Generic[Key, Value]):
         for key in free[: max(0, len(free) - self._capacity)]:
             del self._futures[key]
 
+    def release(self, key: Key) -> None:
+        """Drop a value, if there is one and it is not pinned."""
+        with self._lock:
+            if key not in self._pinned:
+                self._futures.pop(key, None)
+
     def forget(self, key: Key) -> None:
         """Drop a value, if there is one; who has it keeps it."""
         with self._lock:

@@ -35,6 +35,7 @@ from prover.errors import BadInput, DeviceFault, ProverError
 from prover.formats import open_zkey, read_r1cs
 from prover.groth16 import ProvingKey, validate_key
 from prover.groth16.key_consistency import check_key_for
+from prover.groth16.phases import Phase
 from prover.groth16.prepare import pin_prepared, prepare
 from prover.key_cache import shared_key
 from prover.key_store import load_key, save_key
@@ -44,6 +45,7 @@ from prover.trusted_keys import validate_once
 from prover.warm_up import warm_up
 
 _CURVES: Final = tuple(curve.name for curve in kernels.CURVES)
+_PHASES: Final = tuple(Phase)
 _KEYS: Final = 16
 _KEY_ATTEMPTS: Final = 5
 _KEY_RETRY_S: Final = 0.5
@@ -106,6 +108,7 @@ class ProverWorker:
         self._keys: ComputedOnce[str, ProvingKey] = ComputedOnce(_KEYS)
         self._warm: ComputedOnce[str, None] = ComputedOnce(len(kernels.CURVES))
         self._cancelled: OrderedDict[str, None] = OrderedDict()
+        self._steps: dict[str, str] = {}
         self._lock = threading.Lock()
         self._running = 0
         self._restarting = False
@@ -160,6 +163,7 @@ class ProverWorker:
                 self._running -= len(job_ids)
                 for job_id in job_ids:
                     self._cancelled.pop(job_id, None)
+                    self._steps.pop(job_id, None)
                 if not self._running:
                     self._restart_without_device()
         answers = [_refusal(witness) if isinstance(witness, ProverError) else {} for witness in witnesses]
@@ -170,10 +174,19 @@ class ProverWorker:
     def _prove(self, prover: ParallelProver, witnesses: list[Any], job_ids: list[str]) -> tuple[ProofResult, ...]:
         if not witnesses:
             return ()
-        batch = prover.prove_batch(witnesses, should_stop=lambda index: job_ids[index] in self._cancelled)
+        self._steps.update(dict.fromkeys(job_ids, str(_PHASES[0])))
+        batch = prover.prove_batch(
+            witnesses,
+            should_stop=lambda index: job_ids[index] in self._cancelled,
+            on_phase=lambda index, phase, _seconds: self._phase_ended(job_ids[index], phase),
+        )
         with self._lock:
             self._proofs += len(batch.proofs)
         return batch.items
+
+    def _phase_ended(self, job_id: str, phase: Phase) -> None:
+        following = _PHASES[min(_PHASES.index(phase) + 1, len(_PHASES) - 1)]
+        self._steps[job_id] = str(following)
 
     def _restart_without_device(self) -> None:
         """End this process soon if its GPU was lost: the next one has a working context, and no job is here now."""
@@ -283,6 +296,25 @@ class ProverWorker:
         """Let go of a key; the next job that needs it asks the vault again."""
         self._pin(key_id, pinned=False)
         self._keys.forget(key_id)
+
+    def release_key(self, key_id: str) -> None:
+        """Let go of a key, unless it is pinned: for FastPath, which sees all workers, it is not worth its memory."""
+        self._keys.release(key_id)
+
+    def probe(self) -> None:
+        """Prove and verify what is known to be true, on every curve; returns only when that succeeded.
+
+        Raises
+        ------
+        DeviceFault
+            If it did not.
+        """
+        for curve in self._curves:
+            warm_up(curve, self._backend)
+
+    def steps(self, job_ids: Sequence[str]) -> dict[str, str]:
+        """Return the phase (:class:`prover.groth16.Phase`) that each of these jobs is in, of those that are proved."""
+        return {job_id: self._steps[job_id] for job_id in job_ids if job_id in self._steps}
 
     def _key(self, key_id: str) -> ProvingKey:
         return self._keys.get(key_id, lambda: self._fetch(key_id))

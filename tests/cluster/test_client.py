@@ -9,6 +9,8 @@ import pytest
 from cluster import Client, Settings
 from fastpath.errors import DeadlineExceeded, Unavailable
 from prover import KeyNotFound, groth16
+from prover.errors import BadInput
+from prover.groth16.phases import Phase
 
 pytestmark = pytest.mark.ray
 
@@ -112,3 +114,38 @@ def test_no_service_is_reported_as_unavailable(client, tmp_path):
         Client.connect(client.service_info().address, "nowhere")
     with pytest.raises(Unavailable, match="another Ray"):
         Client.connect("127.0.0.1:1", "nowhere")
+
+
+def test_the_same_batch_under_one_idempotency_key_is_proved_once(client, key):
+    witnesses = key.circuit.random_witnesses(3)
+    before = client.stats().counters.submitted
+    first = client.prove_batch(key, witnesses, idempotency_key="order 7")
+    again = client.prove_batch(key, witnesses, idempotency_key="order 7")
+    assert again.batch_id == first.batch_id
+    assert [job.error for job in again.as_completed()] == [None] * 3
+    assert client.stats().counters.submitted == before + 3
+    conflicting = client.prove_batch(key, witnesses, idempotency_key="order 8")
+    with pytest.raises(BadInput, match="another payload"):
+        client.prove_batch(key, key.circuit.random_witnesses(3), idempotency_key="order 8")
+    conflicting.cancel()
+
+
+def test_items_that_share_state_are_proved_in_order(client, key):
+    witnesses = list(key.circuit.random_witnesses(4))
+    batch = client.prove_batch(key, [*witnesses[:2], witnesses[2][:-1], witnesses[3]], conflict_keys=[["pool"]] * 4)
+    assert [job.index for job in batch.as_completed()] == [2, 0, 1, 3]
+    with pytest.raises(BadInput, match="one for each"):
+        client.prove_batch(key, witnesses, conflict_keys=[["pool"]])
+
+
+def test_a_running_job_tells_its_phase_and_what_is_left(client):
+    ringct = client.circuit("ringct", depth=8, inputs=8, outputs=8)
+    batch = client.prove_batch(ringct, ringct.circuit.random_witnesses(4))
+    seen = set()
+    while not (status := batch.status()).finished:
+        if status.states.get("running"):
+            assert status.remaining_s > 0
+            seen |= {job.look().step for job in batch.jobs}
+            break
+    assert seen & set(map(str, Phase))
+    batch.cancel()

@@ -55,6 +55,10 @@ def test_the_home_folder_is_expanded():
         ("FASTPATH_PROVER_WORKER_CALLS", "1.5"),
         ("FASTPATH_PROVER_METRICS_PORT", "70000"),
         ("FASTPATH_PROVER_BACKEND", "gpu"),
+        ("FASTPATH_PROVER_TENANTS", "blue=0"),
+        ("FASTPATH_PROVER_TENANTS", "blue=x"),
+        ("FASTPATH_PROVER_TENANTS", "blue,blue"),
+        ("FASTPATH_PROVER_TENANTS", "b/lue=1"),
         ("FASTPATH_PROVER_MAX_JOBS", "0"),
         ("FASTPATH_PROVER_START_TIMEOUT_S", "nan"),
         ("FASTPATH_PROVER_START_TIMEOUT_S", "inf"),
@@ -78,6 +82,8 @@ def test_a_wrong_value_in_the_environment_is_refused_with_name_value_and_what_is
         ("namespace = 3", "namespace in .* is 3"),
         ("key_dir = 1", "key_dir"),
         ("start_timeout_s = nan", "start_timeout_s"),
+        ("tenants = 3", "tenants in .* is 3"),
+        ("tenants = {blue = -1}", "tenants in .* is {'blue': -1}"),
     ],
 )
 def test_a_wrong_file_is_refused_by_name(tmp_path, content, named):
@@ -114,3 +120,12 @@ def test_every_setting_says_what_it_is_for_and_has_a_variable_of_its_own():
     names = [setting.name for setting in dataclasses.fields(Settings)]
     assert all(" (" in meaning_of(name) for name in names)
     assert len({variable_of(name) for name in names}) == len(names)
+
+
+def test_tenants_are_read_from_text_and_from_a_table(tmp_path):
+    file = tmp_path / "config.toml"
+    file.write_text("tenants = {blue = 2, green = 1.5}")
+    expected = (("blue", 2.0), ("green", 1.5))
+    assert load_settings(environ={}, config=file).tenants == expected
+    assert load_settings(environ={"FASTPATH_PROVER_TENANTS": "blue=2, green=1.5"}).tenants == expected
+    assert load_settings(environ={}).tenants == ()

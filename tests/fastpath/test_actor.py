@@ -12,20 +12,35 @@ from types import SimpleNamespace
 
 import pytest
 
-from fastpath.errors import BadRequest, DeadlineExceeded, Overloaded, Unavailable, UnknownJob, WorkerLost
+from fastpath.conflicts import Access
+from fastpath.errors import (
+    BadRequest,
+    DeadlineExceeded,
+    IdempotencyConflict,
+    Overloaded,
+    Unavailable,
+    UnknownJob,
+    WorkerLost,
+)
 from fastpath.job import JobState
 from fastpath.settings import SchedulerSettings
 
 pytestmark = pytest.mark.ray
 
 
+class InvalidProofError(Exception):
+    code = "invalid_proof"
+
+
 class FakeWorker:
-    """Doubles its items. Items: n >= 0 is doubled, -1 fails, -2 kills the process, -3 hangs."""
+    """Doubles its items. Items: n >= 0 is doubled, -1 fails, -2 kills the process, -3 hangs, -4 is proved wrongly."""
 
     def __init__(self, item_s=0.0):
         self.item_s = item_s
         self.cancelled = []
         self.ran = []
+        self.probed = 0
+        self.loaded = []
 
     def run_group(self, key_id, witness_refs, rows, job_ids):
         import ray
@@ -39,7 +54,7 @@ class FakeWorker:
             if item == -3:
                 time.sleep(1e6)
             self.ran.append(job_id)
-            error = ValueError("item is -1") if item == -1 else None
+            error = {-1: ValueError("item is -1"), -4: InvalidProofError()}.get(item)
             answers.append(
                 {
                     "status": "error" if error else "ok",
@@ -55,7 +70,25 @@ class FakeWorker:
         self.cancelled += job_ids
 
     def health(self):
-        return {"pid": os.getpid(), "cancelled": self.cancelled, "ran": self.ran}
+        return {
+            "pid": os.getpid(),
+            "cancelled": self.cancelled,
+            "ran": self.ran,
+            "probed": self.probed,
+            "loaded": self.loaded,
+        }
+
+    def probe(self):
+        self.probed += 1
+
+    def load_key(self, key_id):
+        self.loaded.append(key_id)
+
+    def release_key(self, key_id):
+        self.loaded.remove(key_id)
+
+    def steps(self, job_ids):
+        return dict.fromkeys(job_ids, "doubling")
 
 
 @pytest.fixture
@@ -82,7 +115,9 @@ def service(ray_cluster):
 
 
 def submit(ray, fastpath, items, **options):
-    return ray.get(fastpath.submit_batch.remote("double", [ray.put(items)], len(items), 8, **options), timeout=30)
+    call = fastpath.submit_batch.remote("double", [ray.put(items)], len(items), 8, **options)
+    receipt = ray.get(call, timeout=30)
+    return receipt.batch_id, list(receipt.job_ids)
 
 
 def collect(ray, fastpath, batch_id, count, timeout_s=60.0):
@@ -193,6 +228,72 @@ def test_a_deadline_ends_waiting_and_running_jobs(ray_cluster, service):
     assert time.monotonic() - began < 1.9
     assert {record.state for record in records} == {JobState.EXPIRED}
     assert isinstance(records[0].error, DeadlineExceeded)
+
+
+def test_a_device_that_proves_wrongly_is_restarted_and_probed_before_it_gets_work(ray_cluster, service):
+    fastpath, (worker,) = service(attempts=1)
+    pid = ray_cluster.get(worker.health.remote())["pid"]
+    wrong, _ = submit(ray_cluster, fastpath, [-4])
+    following, _ = submit(ray_cluster, fastpath, [4])
+    assert collect(ray_cluster, fastpath, wrong, 1)[0].error.code == "invalid_proof"
+    assert collect(ray_cluster, fastpath, following, 1)[0].payload == b"8"
+    health = ray_cluster.get(worker.health.remote())
+    assert health["pid"] != pid
+    assert health["probed"] >= 1
+    stats = ray_cluster.get(fastpath.stats.remote())
+    assert (stats.counters.invalid_proofs, stats.counters.alarms, stats.errors) == (1, 1, {"invalid_proof": 1})
+    assert stats.workers[0].breaker == "closed"
+    assert stats.workers[0].breaker_opened >= 1  # a probe may meet the process before it has ended
+
+
+def test_status_tells_the_step_and_the_remaining_time(ray_cluster, service):
+    fastpath, _ = service(item_s=0.5, max_group=1)
+    collect(ray_cluster, fastpath, submit(ray_cluster, fastpath, [1])[0], 1)
+    _, job_ids = submit(ray_cluster, fastpath, [1, 2, 3])
+    running, waiting = ray_cluster.get([fastpath.status.remote(job_ids[i]) for i in (0, 2)])
+    assert (running.state, running.step, waiting.state, waiting.step) == ("running", "doubling", "queued", "")
+    assert 0 < running.remaining_s < waiting.remaining_s < 10
+
+
+def test_conflicting_jobs_run_in_order_and_a_repeated_submission_once(ray_cluster, service):
+    fastpath, workers = service(workers=2, item_s=0.2)
+    access = Access(writes=frozenset(["pool"]))
+    options = {"accesses": (access,) * 4, "idempotency_key": "i", "digest": b"d", "tenant": "a"}
+    batch_id, job_ids = submit(ray_cluster, fastpath, [1, 2, 3, 4], **options)
+    assert submit(ray_cluster, fastpath, [1, 2, 3, 4], **options) == (batch_id, job_ids)
+    records = collect(ray_cluster, fastpath, batch_id, 4)
+    assert [record.payload for record in records] == [b"2", b"4", b"6", b"8"]
+    finished = ray_cluster.get(fastpath.poll.remote(batch_id))
+    assert [record.index for record in finished] == [0, 1, 2, 3]
+    ran = [ray_cluster.get(worker.health.remote())["ran"] for worker in workers]
+    assert sum(map(len, ran)) == 4
+    with pytest.raises(IdempotencyConflict):
+        submit(ray_cluster, fastpath, [1, 2, 3, 4], **options | {"digest": b"other"})
+    with pytest.raises(BadRequest, match="no such field"):
+        submit(ray_cluster, fastpath, [1], colour="blue")
+
+
+def test_a_hot_key_is_loaded_ahead(ray_cluster, service):
+    fastpath, workers = service(workers=2, max_group=1)
+    batch_id, _ = submit(ray_cluster, fastpath, [1] * 40)
+    collect(ray_cluster, fastpath, batch_id, 40)
+    assert all(ray_cluster.get(worker.health.remote())["loaded"] in ([], ["double"]) for worker in workers)
+    stats = ray_cluster.get(fastpath.stats.remote())
+    assert stats.hot_keys[0].key == "double"
+    assert sum(worker.key_hits for worker in stats.workers) >= 38
+
+
+def test_a_refusal_is_decided_in_less_than_10_ms(ray_cluster, service):
+    fastpath, _ = service(max_jobs=1_000)
+    witness = [ray_cluster.put([1] * 1_000)]
+    ray_cluster.get(fastpath.submit_batch.remote("k", witness, 990, 8))
+    refusals = [fastpath.submit_batch.remote("k", witness, 900, 8) for _ in range(200)]
+    for refusal in refusals:
+        with contextlib.suppress(Overloaded):
+            ray_cluster.get(refusal)
+    deciding = ray_cluster.get(fastpath.stats.remote()).deciding
+    assert deciding.count >= 200
+    assert deciding.p50_ms < 10
 
 
 def test_draining_finishes_what_is_held(ray_cluster, service):

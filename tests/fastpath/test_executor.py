@@ -221,3 +221,23 @@ def test_many_threads_count_exactly():
         list(pool.map(lambda i: fast.execute_with_retry(work, i), range(2_000)))
     stats = fast.stats()
     assert (stats.executed, stats.failed, stats.retry_count, stats.latency.count) == (2_000, 0, 100, 2_000)
+
+
+def test_errors_are_counted_by_what_they_are_retried_ones_included(virtual):
+    fast = executor(virtual)
+    assert fast.execute_with_retry(failing(virtual, 2, ConnectionError())) == "done"
+    with pytest.raises(KeyError):
+        fast.execute(virtual.work, 0.1, KeyError())
+    stats = fast.stats()
+    assert stats.errors == {"ConnectionError": 2, "KeyError": 1}
+    assert "ConnectionError 2" in stats.summary()
+
+
+def test_accesses_of_keys_fade(virtual):
+    fast = executor(virtual)
+    for _ in range(8):
+        fast.track_key_access("old")
+    virtual.now += 1800.0
+    for _ in range(2):
+        fast.track_key_access("new")
+    assert [(hot.key, round(hot.count)) for hot in fast.get_hot_keys(2)] == [("new", 2), ("old", 1)]

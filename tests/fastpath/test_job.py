@@ -10,7 +10,7 @@ from fastpath.job import MOVES, BatchIds, Job, JobState, job_id_of, split_id
 
 
 def job(state=JobState.QUEUED):
-    return Job("b-0", "b", 0, "key", 5, 10.0, 0.0, 0, state)
+    return Job("b-0", "b", 0, "key", 5, 10.0, 0.0, 0, state=state)
 
 
 def test_an_undisturbed_job_passes_through_the_states_in_order():

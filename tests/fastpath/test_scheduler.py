@@ -1,16 +1,27 @@
-import contextlib
+import itertools
 import math
 import random
 from collections import Counter
 
 import pytest
 
+from fastpath.conflicts import Access
 from fastpath.decisions import Outcome
-from fastpath.errors import BadRequest, Cancelled, DeadlineExceeded, Overloaded, Unavailable, UnknownJob, WorkerLost
+from fastpath.errors import (
+    BadRequest,
+    Cancelled,
+    DeadlineExceeded,
+    IdempotencyConflict,
+    Overloaded,
+    Unavailable,
+    UnknownJob,
+    WorkerLost,
+)
 from fastpath.job import JobState
 from fastpath.scheduler import Scheduler
 from fastpath.settings import SchedulerSettings
 from fastpath.submission import Submission
+from fastpath.workers import WorkerOffer
 
 OK = Outcome(b"proof", b"inputs", None, 0.1)
 
@@ -22,12 +33,13 @@ class FaultError(Exception):
 def scheduler(workers=1, slots=1, seed=1, **settings):
     made = Scheduler(SchedulerSettings(**settings), random.Random(seed))
     for i in range(workers):
-        made.add_worker(f"w{i}", slots)
+        made.add_worker(f"w{i}", WorkerOffer(slots))
     return made
 
 
 def submit(target, now=0.0, count=1, batch_id="B", **fields):
-    return target.submit(now, batch_id, Submission(**{"key_id": "k", "item_bytes": 10} | fields | {"count": count}))
+    submission = Submission(**{"key_id": "k", "item_bytes": 10} | fields | {"count": count})
+    return list(target.submit(now, batch_id, submission).job_ids)
 
 
 def answer(target, now, dispatch, outcome=OK):
@@ -78,11 +90,11 @@ def test_groups_grow_to_last_as_long_as_wanted():
     assert len(target.next_dispatch(0.001).jobs) == 30
 
 
-def test_what_waits_is_shared_evenly_among_free_slots():
+def test_what_waits_is_shared_evenly_among_the_slots():
     target = scheduler(workers=2, slots=2, first_group=100)
     submit(target, count=10)
     dispatches = [target.next_dispatch(0.0) for _ in range(4)]
-    assert [len(dispatch.jobs) for dispatch in dispatches] == [3, 3, 2, 2]
+    assert [len(dispatch.jobs) for dispatch in dispatches] == [3, 2, 2, 1]  # two are left for who is done first
     assert Counter(dispatch.worker for dispatch in dispatches) == {"w0": 2, "w1": 2}
 
 
@@ -114,7 +126,7 @@ def test_a_batch_that_does_not_fit_is_refused_whole():
     after = target.stats(0.0)
     assert (after.queue_length, after.held_jobs, after.held_bytes) == (8, 8, before.held_bytes)
     assert after.counters.refused == 5
-    submit(target, batch_id="B", count=2)
+    submit(target, 100.0, batch_id="B", count=2)  # nobody came for the places that were promised
 
 
 def test_who_returns_at_the_promised_time_finds_room():
@@ -132,7 +144,9 @@ def test_who_returns_at_the_promised_time_finds_room():
         dispatch = target.next_dispatch(now)
         now += 0.5
         target.completed(now, dispatch, [Outcome(b"p", b"", None, 0.5)])
-    submit(target, now, batch_id="B", count=10)
+    with pytest.raises(Overloaded):  # the room is kept
+        submit(target, now, batch_id="C", count=10)
+    submit(target, now, batch_id="B", count=10, ticket=refusal.value.ticket)
 
 
 def test_wrong_submissions_leave_no_trace():
@@ -147,7 +161,7 @@ def test_nothing_is_taken_without_workers_or_while_draining():
     target = scheduler(workers=0)
     with pytest.raises(Unavailable, match="no worker"):
         submit(target)
-    target.add_worker("w0", 1)
+    target.add_worker("w0", WorkerOffer(1))
     submit(target)
     target.draining = True
     with pytest.raises(Unavailable, match="draining"):
@@ -222,7 +236,7 @@ def test_retries_are_bounded_by_the_budget():
             target.completed(now, dispatch, [Outcome(error=FaultError("always"))])
         else:
             now = target.next_event()
-    assert target.stats(now).retry_count <= 100
+    assert 190 <= target.stats(now).retry_count <= 200
 
 
 # --- lost workers
@@ -464,38 +478,430 @@ def test_status_describes_batches_and_jobs():
     assert (job.state, job.index, job.starts, job.deadline_in_s) == ("running", 0, 1, 3.0)
 
 
+# --- failure classes
+
+
+class CodedError(Exception):
+    def __init__(self, code):
+        super().__init__(code)
+        self.code = code
+
+
+def test_a_group_that_runs_out_of_memory_is_halved_without_charge():
+    target = scheduler(first_group=8)
+    submit(target, count=8)
+    now, sizes = 0.0, []
+    while target.unfinished:
+        dispatch = target.next_dispatch(now)
+        if dispatch is None:
+            now = target.next_event()
+            continue
+        sizes.append(len(dispatch.jobs))
+        fits = len(dispatch.jobs) <= 2
+        answer(target, now, dispatch, OK if fits else Outcome(error=MemoryError()))
+    assert states(target) == ["done"] * 8
+    assert sizes[0] == max(sizes) == 8
+    assert max(sizes[1:]) <= 4
+    assert target.stats(now).errors["MemoryError"] >= 8
+
+
+def test_a_job_that_runs_out_of_memory_alone_goes_to_another_device():
+    target = scheduler(workers=0)
+    target.add_worker("gpu", WorkerOffer(device="cuda"))
+    target.add_worker("cpu", WorkerOffer(device="cpu"))
+    submit(target)
+    now, devices = 0.0, []
+    while target.unfinished:
+        dispatch = target.next_dispatch(now)
+        if dispatch is None:
+            now = target.next_event()
+            continue
+        devices.append(dispatch.worker)
+        answer(target, now, dispatch, OK if dispatch.worker == "cpu" else Outcome(error=MemoryError()))
+    assert states(target) == ["done"]
+    assert devices in (["cpu"], ["gpu", "cpu"])
+
+
+def test_an_invalid_proof_quarantines_its_device_until_a_known_answer():
+    target = scheduler(workers=0, max_group=1)
+    target.add_worker("bad", WorkerOffer(device="cuda"))
+    submit(target)
+    dispatch = target.next_dispatch(0.0)
+    answer(target, 0.0, dispatch, Outcome(error=CodedError("invalid_proof"), seconds=1.0))
+    decisions = target.tick(0.0)
+    assert decisions.effects.recycles == ["bad"]
+    assert "bad" in decisions.effects.alarms[0]
+    assert decisions.effects.probes == []
+    stats = target.stats(0.0)
+    assert (stats.counters.invalid_proofs, stats.counters.alarms, stats.counters.wasted_s) == (1, 1, 1.0)
+    assert stats.workers[0].breaker == "open"
+    target.add_worker("good", WorkerOffer())
+    decisions = target.tick(5.0)
+    assert [call.worker for call in decisions.dispatches] == ["good"]
+    answer(target, 6.0, decisions.dispatches[0])
+    assert states(target) == ["done"]
+    target.worker_back("bad")  # the process is there again, but not trusted yet
+    decisions = target.tick(10.0)
+    assert decisions.effects.probes == ["bad"]
+    target.probed(10.0, "bad", passed=False)
+    submit(target, 10.0, count=10, batch_id="C")
+    assert {call.worker for call in target.tick(10.0).dispatches} == {"good"}
+    again = target.tick(target.next_event())
+    assert again.effects.probes == ["bad"]
+    target.probed(20.0, "bad", passed=True)
+    assert "bad" in {call.worker for call in target.tick(20.0).dispatches}
+
+
+def test_jobs_of_a_worker_that_is_restarted_for_its_device_are_innocent():
+    target = scheduler(workers=0, first_group=1)
+    target.add_worker("w", WorkerOffer(2))
+    submit(target, count=2)
+    first, second = target.tick(0.0).dispatches
+    for round_ in range(3):
+        answer(target, 0.0, first, Outcome(error=CodedError("invalid_proof")))
+        target.worker_lost(0.0, second)
+        target.worker_back("w")
+        now = 1000.0 * (round_ + 1)
+        assert target.tick(now).effects.probes == ["w"]
+        target.probed(now, "w", passed=True)
+        first, second = target.tick(now).dispatches
+    answer(target, 1e4, first)
+    answer(target, 1e4, second)
+    assert states(target) == ["done", "done"]
+
+
+def test_a_device_that_fails_call_after_call_is_taken_out():
+    target = scheduler(workers=2, slots=8, first_group=1, attempts=20)
+    submit(target, count=40)
+    now, on_bad = 0.0, 0
+    while target.unfinished:
+        dispatch = target.next_dispatch(now)
+        if dispatch is None:
+            now = target.next_event() or now + 1
+            continue
+        bad = dispatch.worker == "w0"
+        on_bad += bad
+        answer(target, now, dispatch, Outcome(error=CodedError("device_fault")) if bad else OK)
+    assert states(target) == ["done"] * 40
+    assert on_bad == 3
+    assert target.stats(now).workers[0].breaker != "closed"
+
+
+@pytest.mark.parametrize("code", ["out_of_memory", "device_fault", "invalid_proof"])
+def test_what_speaks_against_a_device_is_charged_only_where_it_comes_again(code):
+    target = scheduler(workers=0, attempts=2)
+    for i in range(4):
+        target.add_worker(f"w{i}", WorkerOffer(device=f"d{i}"))
+    submit(target)
+    now, devices = 0.0, []
+    while target.unfinished:
+        dispatch = target.next_dispatch(now)
+        if dispatch is None:
+            now = target.next_event()
+            continue
+        devices.append(dispatch.worker)
+        answer(target, now, dispatch, Outcome(error=CodedError(code)))
+    assert states(target) == ["failed"]
+    assert len(set(devices)) == len(devices) == 4  # two are forgiven, two are charged, and each is elsewhere
+
+
+def test_a_timeout_is_charged_and_a_loss_is_not():
+    target = scheduler(attempts=2)
+    submit(target)
+    now = 0.0
+    for _ in range(2):
+        dispatch = target.next_dispatch(now)
+        target.worker_lost(now, dispatch, timed_out=True)
+        target.worker_back("w0")
+        now = target.next_event() or now
+    assert states(target) == ["dead-letter"]
+    assert "no answer in time" in str(target.records("B")[0].error)
+    assert target.stats(now).counters.timeouts == 2
+
+
+# --- admission
+
+
+def known(seconds=1.0, **options):
+    """A scheduler whose key costs are known."""
+    target = scheduler(**options)
+    for i in range(3):
+        submit(target, batch_id=f"measured{i}", deadline_s=None)
+        answer(target, 0.0, target.next_dispatch(-seconds), Outcome(b"p", b"", None, seconds))
+    return target
+
+
+def test_what_would_end_too_late_is_refused_at_once():
+    target = known(workers=2)
+    submit(target, count=20, deadline_s=20.0, batch_id="A")
+    with pytest.raises(Overloaded) as refusal:
+        submit(target, count=30, deadline_s=21.0)
+    assert 1.0 < refusal.value.retry_after_s < 30.0
+    assert refusal.value.ticket
+    submit(target, count=2, deadline_s=5.0, batch_id="B")  # earlier deadlines go first
+    stats = target.stats(0.0)
+    assert (stats.counters.refused, stats.promises, stats.tenants[0].refused) == (30, 1, 30)
+
+
+def test_who_returns_with_the_ticket_is_taken_although_new_work_is_refused():
+    target = known(workers=2)
+    now, number, refused, came_back = 0.0, itertools.count(), [], []
+    arrivals = random.Random(4)
+    calls = []
+    while now < 200.0:
+        for dispatch in [call for call in calls if call[0] <= now]:
+            calls.remove(dispatch)
+            outcomes = [Outcome(b"p", b"", None, 1.0)] * len(dispatch[1].jobs)
+            target.completed(now, dispatch[1], outcomes)
+        for due, ticket in [place for place in refused if place[0] <= now]:
+            refused.remove((due, ticket))
+            try:
+                submit(target, now, batch_id=f"R{next(number)}", deadline_s=10.0, ticket=ticket)
+                came_back.append(True)
+            except Overloaded:
+                came_back.append(False)
+        if arrivals.random() < 0.5:  # 5 a second where 2 can be done
+            try:
+                submit(target, now, batch_id=f"N{next(number)}", deadline_s=10.0)
+            except Overloaded as refusal:
+                refused.append((now + refusal.retry_after_s, refusal.ticket))
+        calls += [(now + len(call.jobs), call) for call in target.tick(now).dispatches]
+        now += 0.1
+    counters = target.stats(now).counters
+    assert len(came_back) > 20
+    assert sum(came_back) >= 0.95 * len(came_back)
+    assert counters.completed >= 0.95 * 2 * 200
+    assert counters.wasted_s <= 0.02 * counters.completed
+
+
+def test_a_deadline_that_nothing_could_meet_is_refused_for_good_but_tried_now_and_then():
+    target = known(seconds=5.0)
+    submit(target, deadline_s=3.0, batch_id="trial")
+    with pytest.raises(DeadlineExceeded, match="cannot end within 3 s"):
+        submit(target, deadline_s=3.0)
+    dispatch = target.next_dispatch(0.0)
+    assert [job.trial for job in dispatch.jobs] == [True]
+    answer(target, 1.0, dispatch, Outcome(b"p", b"", None, 1.0))
+    submit(target, 60.0, deadline_s=3.0)  # again a trial
+
+
+def test_before_anything_is_measured_nobody_is_refused_for_a_guess():
+    target = scheduler()
+    submit(target, count=1000, deadline_s=1.0, domain_size=1 << 20)
+
+
+def test_a_quiet_tenant_is_served_beside_a_noisy_one():
+    target = known(workers=1, max_group=1)
+    submit(target, count=50, tenant="noisy", batch_id="A")
+    submit(target, count=2, tenant="quiet", deadline_s=10.0, batch_id="B")
+    order, now = [], 0.0
+    while not target.finished("B"):
+        dispatch = target.next_dispatch(now)
+        order.append(dispatch.jobs[0].tenant)
+        now += 1.0
+        answer(target, now, dispatch, Outcome(b"p", b"", None, 1.0))
+    assert order.count("noisy") <= 4
+    by_name = {tenant.tenant: tenant for tenant in target.stats(now).tenants}
+    assert (by_name["quiet"].completed, by_name["quiet"].held, by_name["noisy"].submitted) == (2, 0, 50)
+
+
+def test_more_tenants_than_allowed_are_refused():
+    target = scheduler(max_tenants=2)
+    submit(target, tenant="a", batch_id="A")
+    submit(target, tenant="b", batch_id="B")
+    with pytest.raises(Overloaded, match="2 tenants"):
+        submit(target, tenant="c", batch_id="C")
+    submit(target, tenant="a", batch_id="C")
+
+
+# --- idempotency and conflicts
+
+
+def test_the_same_submission_twice_is_one_batch():
+    target = scheduler()
+    first = submit(target, count=2, idempotency_key="i", digest=b"d")
+    again = target.submit(0.0, "C", Submission(key_id="k", count=2, item_bytes=10, idempotency_key="i", digest=b"d"))
+    assert (again.batch_id, list(again.job_ids), again.repeated) == ("B", first, True)
+    with pytest.raises(UnknownJob):
+        target.records("C")
+    with pytest.raises(IdempotencyConflict):
+        submit(target, count=2, batch_id="C", idempotency_key="i", digest=b"other")
+    assert target.stats(0.0).counters.submitted == 2
+    assert target.stats(0.0).counters.repeated == 2
+    submit(target, count=2, batch_id="C", tenant="other", idempotency_key="i", digest=b"other")
+
+
+def writes(*names):
+    return Access(writes=frozenset(names))
+
+
+def test_declared_conflicts_run_one_after_the_other_and_the_rest_side_by_side():
+    target = scheduler(workers=4, max_group=1)
+    accesses = (writes("x"), writes("y"), writes("x"), Access(reads=frozenset("x")), writes("z"))
+    submit(target, count=5, accesses=accesses)
+    first = target.tick(0.0).dispatches
+    assert sorted(call.jobs[0].row for call in first) == [0, 1, 4]
+    assert target.stats(0.0).blocked == 2
+    for call in first:
+        answer(target, 1.0, call)
+    (second,) = target.tick(1.0).dispatches
+    assert second.jobs[0].row == 2
+    answer(target, 2.0, second, Outcome(error=ValueError()))  # a failure, too, lets the next one go
+    (third,) = target.tick(2.0).dispatches
+    assert third.jobs[0].row == 3
+
+
+def test_a_retried_job_keeps_its_place_before_conflicting_ones():
+    target = scheduler(workers=2)
+    submit(target, count=2, accesses=(writes("x"), writes("x")))
+    dispatch = target.next_dispatch(0.0)
+    answer(target, 0.0, dispatch, Outcome(error=FaultError()))
+    again = target.tick(target.next_event()).dispatches[0]
+    assert [job.row for job in again.jobs] == [0]
+    answer(target, 9.0, again)
+    assert [job.row for job in target.next_dispatch(9.0).jobs] == [1]
+
+
+def test_cancelled_jobs_let_those_behind_them_go():
+    target = scheduler(workers=2)
+    job_ids = submit(target, count=3, accesses=(writes("x"),) * 3)
+    running = target.next_dispatch(0.0)
+    target.cancel(0.0, job_ids[1])
+    assert target.next_dispatch(0.0) is None
+    answer(target, 1.0, running)
+    assert [job.row for job in target.next_dispatch(1.0).jobs] == [2]
+
+
+def test_conflicts_are_guessed_from_what_the_like_declared():
+    target = scheduler(workers=4, max_group=1)
+    submit(target, count=10, accesses=(writes("pool"),) * 10, submitter="s", batch_id="A")
+    submit(target, count=2, submitter="s", batch_id="B")
+    submit(target, count=2, submitter="other", batch_id="C")
+    calls = target.tick(0.0).dispatches
+    assert sorted(call.jobs[0].batch_id for call in calls) == ["A", "C", "C"]
+    for call in calls:
+        answer(target, 1.0, call)
+    now = finish_all(target, 1.0)
+    assert target.stats(now).blocked == 0
+
+
+# --- what is told
+
+
+def test_remaining_time_is_predicted_for_jobs_and_batches():
+    target = known(seconds=2.0, max_group=1)
+    job_ids = submit(target, count=5)
+    dispatch = target.next_dispatch(0.0)
+    assert target.status(0.5, job_ids[0]).remaining_s == pytest.approx(1.5)
+    assert target.status(0.5, "B").remaining_s == pytest.approx(9.5, abs=0.1)
+    answer(target, 2.0, dispatch)
+    assert target.status(2.0, job_ids[0]).remaining_s == 0.0
+    target.cancel(2.0, "B")
+    assert target.status(2.0, "B").remaining_s == 0.0
+
+
+def test_stages_and_the_error_of_predictions_are_measured():
+    target = known(seconds=2.0, max_group=1)
+    submit(target, count=2)
+    now = 0.0
+    for _ in range(2):
+        dispatch = target.next_dispatch(now)
+        now += 2.0
+        answer(target, now, dispatch, Outcome(b"p", b"", None, 2.0))
+    stats = target.stats(now)
+    stages = stats.latency_by_stage["k"]
+    assert stages["service"].p50_ms == pytest.approx(2000, rel=0.01)
+    assert stages["queue"].max_ms == pytest.approx(2000)
+    assert stats.forecast_error[0] < 0.05
+
+
+def test_a_tick_tells_everything_that_is_to_be_done():
+    target = scheduler(workers=2, first_group=1)
+    submit(target, count=3, deadline_s=50.0)
+    decisions = target.tick(0.0)
+    assert len(decisions.dispatches) == 2
+    assert decisions.next_event == 50.0
+    assert decisions.effects.finished == set()
+    target.cancel(1.0, "B")
+    effects = target.tick(1.0).effects
+    assert effects.finished == effects.changed == {"B"}
+    assert sum(map(len, effects.stops.values())) == 2
+    assert target.tick(2.0).effects.stops == {}
+
+
 class Turmoil:
     """Everything that can happen, at random, in any order."""
 
     def __init__(self, seed):
         self.rng = random.Random(seed)
-        self.target = scheduler(workers=3, slots=2, seed=seed, first_group=5, max_jobs=60, result_ttl_s=1e9)
+        self.target = scheduler(workers=0, seed=seed, first_group=5, max_jobs=60, result_ttl_s=1e9)
+        for i in range(3):
+            memory = {"device_bytes": 100 << 20} if i else {"host": "h", "host_bytes": 1 << 30}
+            self.target.add_worker(f"w{i}", WorkerOffer(2, 2, f"device{i % 2}", **memory))
         self.now = 0.0
         self.counts = {}
+        self.accesses = {}
+        self.tickets = []
         self.calls = []
         self.given_up = []
+        self.probes = []
 
     def submit(self):
         batch_id, count = f"B{self.now}", self.rng.randint(1, 12)
         deadline_s = self.rng.choice([None, self.rng.expovariate(0.2) + 0.01])
-        with contextlib.suppress(Overloaded):
-            submit(self.target, self.now, count, batch_id, key_id=self.rng.choice("kl"), deadline_s=deadline_s)
+        options = {"key_id": self.rng.choice("kl"), "tenant": self.rng.choice("tu"), "deadline_s": deadline_s}
+        options |= {"domain_size": self.rng.choice([0, 1 << 16]), "submitter": self.rng.choice("rs")}
+        if self.rng.random() < 0.5:
+            options["accesses"] = tuple(
+                Access(
+                    frozenset(self.rng.sample("vwxyz", self.rng.randrange(3))),
+                    frozenset(self.rng.sample("vwxyz", self.rng.randrange(2))),
+                )
+                for _ in range(count)
+            )
+        if self.tickets and self.rng.random() < 0.5:
+            options["ticket"] = self.tickets.pop()
+        try:
+            submit(self.target, self.now, count, batch_id, **options)
+        except Overloaded as refusal:
+            self.tickets.append(refusal.ticket)
+        except DeadlineExceeded:
+            pass
+        else:
             self.counts[batch_id] = count
+            self.accesses[batch_id] = (options["tenant"], options.get("accesses", (Access(),) * count))
 
     def dispatch(self):
-        if dispatch := self.target.next_dispatch(self.now):
-            self.calls.append(dispatch)
+        decisions = self.target.tick(self.now)
+        self.calls += decisions.dispatches
+        self.probes += decisions.effects.probes
+        running = [job for call in self.calls for job in call.jobs if job.state is JobState.RUNNING]
+        for one, two in itertools.combinations(running, 2):
+            assert not self.conflict(one, two)
+
+    def conflict(self, one, two):
+        (tenant, ones), (other, twos) = self.accesses[one.batch_id], self.accesses[two.batch_id]
+        first, second = ones[one.row], twos[two.row]
+        touched = first.writes & (second.reads | second.writes) or second.writes & first.reads
+        return tenant == other and bool(touched)
+
+    def probe(self):
+        if self.probes:
+            self.target.probed(self.now, self.probes.pop(), passed=self.rng.random() < 0.7)
 
     def answer(self):
         if self.calls:
             dispatch = self.calls.pop(self.rng.randrange(len(self.calls)))
-            outcomes = [OK, OK, Outcome(error=FaultError()), Outcome(error=ValueError())]
+            outcomes = [OK, OK, OK, OK, Outcome(error=FaultError()), Outcome(error=ValueError())]
+            outcomes += [Outcome(error=MemoryError()), Outcome(error=CodedError("device_fault"))]
+            if self.rng.random() < 0.1:
+                outcomes.append(Outcome(error=CodedError("invalid_proof")))
             self.target.completed(self.now, dispatch, self.rng.choices(outcomes, k=len(dispatch.jobs)))
 
     def lose_worker(self):
         if self.calls:
             self.given_up.append(self.calls.pop())
-            self.target.worker_lost(self.now, self.given_up[-1])
+            self.target.worker_lost(self.now, self.given_up[-1], timed_out=self.rng.random() < 0.3)
 
     def fail_call(self):
         if self.calls:
@@ -513,8 +919,8 @@ class Turmoil:
             self.target.cancel(self.now, self.rng.choice(list(self.counts)))
 
     def rage(self, steps):
-        events = [self.submit, self.answer_late, self.bring_back, self.lose_worker, self.fail_call, self.cancel]
-        events += 2 * [self.dispatch, self.answer]
+        events = [self.answer_late, self.bring_back, self.lose_worker, self.fail_call, self.cancel, self.probe]
+        events += 2 * [self.submit, self.dispatch, self.answer, self.bring_back, self.probe]
         for _ in range(steps):
             self.now += self.rng.expovariate(5.0)
             self.rng.choice(events)()
@@ -522,9 +928,16 @@ class Turmoil:
     def settle(self):
         for dispatch in self.calls:
             answer(self.target, self.now, dispatch)
-        for i in range(3):
-            self.target.worker_back(f"w{i}")
-        self.now = finish_all(self.target, self.now)
+        while self.target.unfinished:
+            for i in range(3):
+                self.target.worker_back(f"w{i}")
+            decisions = self.target.tick(self.now)
+            for name in decisions.effects.probes:
+                self.target.probed(self.now, name, passed=True)
+            for dispatch in decisions.dispatches:
+                answer(self.target, self.now + 0.01, dispatch)
+            if not decisions.dispatches:
+                self.now = max(self.now, decisions.next_event or math.nan)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -541,6 +954,8 @@ def test_every_job_finishes_exactly_once_whatever_happens(seed):
     stats = turmoil.target.stats(turmoil.now)
     counters = stats.counters
     assert (stats.held_jobs, stats.held_bytes, stats.queue_length, stats.in_flight) == (0, 0, 0, 0)
+    assert turmoil.target._queue.backlog_s == pytest.approx(0.0, abs=1e-6)
+    assert (stats.blocked, len(turmoil.target._endings.conflicts), turmoil.target._workers.memory._taken) == (0, 0, {})
     assert counters.submitted == sum(turmoil.counts.values()) == sum(seen.values())
     assert [counters.completed, counters.failed, counters.cancelled, counters.expired, counters.dead_lettered] == [
         seen[name] for name in ("done", "failed", "cancelled", "expired", "dead-letter")

@@ -2,7 +2,8 @@ import pickle
 
 import pytest
 
-from fastpath.statistics import FastPathStats, Latency, LatencyRecorder
+from fastpath.latency_recorder import LatencyRecorder
+from fastpath.statistics import FastPathStats, Latency
 
 
 def recorder():
@@ -35,12 +36,3 @@ def test_nothing_has_run_yet():
     assert (stats.retry_rate(), stats.success_rate(), stats.estimated_tps()) == (0.0, 1.0, 0.0)
     assert stats.latency == Latency()
     assert "executed 0" in stats.summary()
-
-
-def test_latency_by_key_keeps_the_most_recent_keys():
-    record = recorder()
-    assert {key: latency.count for key, latency in record.latency_by_key.items()} == {"odd": 50, "even": 50}
-    for i in range(100):
-        record.ended(20.0, 0.1, f"k{i}")
-    assert len(record.latency_by_key) == 64
-    assert "odd" not in record.latency_by_key

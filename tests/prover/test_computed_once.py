@@ -80,3 +80,13 @@ def test_pinned_values_neither_count_nor_go():
     value("c")
     value("a")
     assert made == ["a", "b", "c", "a"], "the oldest one went when its pin was gone"
+
+
+def test_release_drops_what_is_not_pinned():
+    once = ComputedOnce(4)
+    once.pin("pinned")
+    for key in ("pinned", "free"):
+        once.get(key, lambda: 1)
+        once.release(key)
+    assert once.get("pinned", lambda: 2) == 1
+    assert once.get("free", lambda: 2) == 2

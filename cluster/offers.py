@@ -1,0 +1,43 @@
+"""What a service tells FastPath of its workers and of its own memory."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from typing import Any, Final
+
+from cluster.memory import usable_memory_bytes
+from cluster.settings import Settings
+from fastpath.settings import SchedulerSettings
+from fastpath.workers import WorkerOffer
+
+_PROVING_SHARE: Final = 0.5
+"""Of the host's memory that jobs may take; the rest is for the object store, the keys and the processes themselves."""
+_WITNESS_SHARE: Final = 0.5
+"""Of the object store that waiting witnesses may take; the rest is for keys. Beyond its size Ray spills to disk."""
+
+
+def worker_offer(settings: Settings, threads: int, health: Mapping[str, Any]) -> WorkerOffer:
+    """Describe a worker by its :meth:`prover.worker.ProverWorker.health`."""
+    gpu = health.get("gpu")
+    return WorkerOffer(
+        slots=settings.worker_calls,
+        parallel=threads,
+        device="gpu" if gpu else "cpu",
+        backend=str(health["backend"]),
+        host=socket.gethostname(),
+        host_bytes=int(_PROVING_SHARE * usable_memory_bytes()),
+    )
+
+
+def scheduler_settings(settings: Settings, object_store_bytes: float) -> SchedulerSettings:
+    """Derive the limits of the queue; its witnesses lie in the object store, which is shared memory."""
+    byte_limit = settings.max_mib << 20
+    if object_store_bytes:
+        byte_limit = min(byte_limit, max(1, int(_WITNESS_SHARE * object_store_bytes)))
+    return SchedulerSettings(
+        max_jobs=settings.max_jobs,
+        max_bytes=byte_limit,
+        max_batch=settings.max_batch,
+        tenants=dict(settings.tenants),
+    )

@@ -1,0 +1,19 @@
+from cluster.offers import scheduler_settings, worker_offer
+from cluster.settings import Settings
+
+
+def test_an_offer_names_what_the_worker_computes_on_and_its_hosts_memory():
+    offer = worker_offer(Settings(worker_calls=3), 5, {"backend": "ifma"})
+    assert (offer.slots, offer.parallel, offer.device, offer.backend) == (3, 5, "cpu", "ifma")
+    assert offer.host
+    assert offer.host_bytes > 1 << 20
+    offer.check("w")
+    assert worker_offer(Settings(), 1, {"backend": "cuda", "gpu": {"state": "healthy"}}).device == "gpu"
+
+
+def test_witnesses_may_not_fill_the_object_store():
+    settings = Settings(max_mib=100, tenants="blue=2,green")
+    assert scheduler_settings(settings, 0).max_bytes == 100 << 20
+    assert scheduler_settings(settings, 1e12).max_bytes == 100 << 20
+    assert scheduler_settings(settings, 100 << 20).max_bytes == 50 << 20
+    assert scheduler_settings(settings, 0).tenants == {"blue": 2.0, "green": 1.0}
