@@ -9,7 +9,7 @@ SECONDS ?= 60
 
 NVRTC_12_9 := build/nvrtc-12.9
 
-.PHONY: help demo test test-gpu-full gpu-report gpu-selftest fuzz lint format lock bench bench-full clean
+.PHONY: help demo test test-gpu-full gpu-report gpu-selftest fuzz lint format lock bench bench-full laboratory perf-matrix clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,12 @@ bench: $(BENCH_READY) ## measure kernels and proofs beside their peers, in some 
 
 bench-full: $(BENCH_READY) ## the same at more and larger sizes, in an hour or more
 	$(BIN)/python -m benchmarks --scope full
+
+laboratory: $(BENCH_READY) ## the control plane in simulated overload, beside the policy it replaces: build/laboratory/report.md
+	$(BIN)/python -m benchmarks.fastpath --scope normal
+
+perf-matrix: $(BENCH_READY) ## measure the running service, compare with the recorded run (RECORD=1 replaces it): build/perf-matrix/report.md
+	$(BIN)/python -m benchmarks.perf_matrix $(if $(RECORD),--record)
 
 lock: $(READY) ## resolve the dependencies again: names, versions and hashes for every supported Python
 	$(BIN)/python -m uv --version >/dev/null 2>&1 || $(BIN)/pip install -q uv

@@ -52,7 +52,7 @@ def _field_case(prime_field: PrimeField) -> Case:
             for i in range(n):
                 multiply(out, i, left, i, right, i)
 
-    rng = random.Random(1)  # noqa: S311 - the same operands in every run
+    rng = random.Random(1)
     left, right = (
         limbs_from_ints([rng.randrange(prime_field.modulus) for _ in range(n)], prime_field.limbs).reshape(-1)
         for _ in range(2)

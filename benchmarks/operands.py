@@ -30,7 +30,7 @@ class MsmOperands:
 
     @cached_property
     def _drawn(self) -> tuple[list[int], list[int], list[int]]:
-        rng = random.Random(self.log2_n)  # noqa: S311 - the same operands in every run
+        rng = random.Random(self.log2_n)
         lengths = (1 << self.log2_n // 2, 1 << (self.log2_n + 1) // 2, self.n)
         a, b, scalars = ([rng.randrange(self.curve.fr.modulus) for _ in range(length)] for length in lengths)
         return a, b, scalars

@@ -7,6 +7,7 @@ from itertools import groupby
 from pathlib import Path
 
 from benchmarks.paired import Result
+from benchmarks.pictures import pyplot, save
 
 _LEAST_SIZES = 2
 _WORD_RUN = str.maketrans(" ", "-")
@@ -20,12 +21,7 @@ def draw(results: Sequence[Result], directory: Path) -> list[Path]:
     ImportError
         Without matplotlib, which the extra ``bench`` installs.
     """
-    import matplotlib as mpl  # noqa: PLC0415 - optional
-
-    mpl.use("svg")
-    mpl.rcParams["svg.hashsalt"] = "fastpath-prover"  # the same report gives the same files
-    from matplotlib import pyplot as plt  # noqa: PLC0415 - optional, and after the choice of renderer
-
+    plt = pyplot()
     paths = []
     for family, members in groupby(results, key=lambda result: result.family):
         cases = list(members)
@@ -48,7 +44,5 @@ def draw(results: Sequence[Result], directory: Path) -> list[Path]:
         axes.set(title=family, xlabel="size", ylabel="seconds")
         axes.grid(visible=True, which="both", alpha=0.25)
         axes.legend(fontsize="small")
-        paths.append(directory / f"{family.translate(_WORD_RUN)}.svg")
-        figure.savefig(paths[-1], metadata={"Date": None})
-        plt.close(figure)
+        paths.append(save(figure, directory / f"{family.translate(_WORD_RUN)}.svg"))
     return paths

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from benchmarks.goals import Goal, goals
+from benchmarks.markdown import table
 from benchmarks.paired import OURS, Result, Timing
 from benchmarks.proof_memory import Memory
 
@@ -59,15 +60,10 @@ class Report:
         return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
 def _heading(report: Report) -> str:
     facts = {"backend": report.backend, "scope": report.scope, "started": report.started}
     facts |= report.machine | report.versions
-    return "### Machine and versions\n\n" + _table(("what", "value"), facts.items())
+    return "### Machine and versions\n\n" + table(("what", "value"), facts.items())
 
 
 def _families(results: Sequence[Result]) -> Iterator[str]:
@@ -86,7 +82,7 @@ def _families(results: Sequence[Result]) -> Iterator[str]:
             )
             for case in cases
         ]
-        yield f"### {family}\n\n" + _table(header, rows)
+        yield f"### {family}\n\n" + table(header, rows)
 
 
 def _median(timing: Timing | None) -> str:
@@ -103,7 +99,7 @@ def _phases(results: Sequence[Result]) -> str:
         total = sum(case.phases.values())
         shares = (f"{readable(case.phases[name])} ({case.phases[name] / total:.0%})" for name in names)
         rows.append((f"{case.family} {power(case.size)}", *shares))
-    return "### Where a proof's time goes (one thread, medians)\n\n" + _table(("proof", *names), rows)
+    return "### Where a proof's time goes (one thread, medians)\n\n" + table(("proof", *names), rows)
 
 
 def _memory(memory: Sequence[Memory]) -> str:
@@ -114,7 +110,7 @@ def _memory(memory: Sequence[Memory]) -> str:
         for m in memory
     ]
     header = ("constraints", "tables", "peak resident", "of it before the key was opened")
-    return "### Memory of a process that makes one BN254 proof\n\n" + _table(header, rows)
+    return "### Memory of a process that makes one BN254 proof\n\n" + table(header, rows)
 
 
 def _skipped(skipped: dict[str, str]) -> str:
@@ -128,7 +124,7 @@ def _goals(report: Report) -> str:
         (goal.what, f"{'at least' if goal.at_least else 'at most'} {goal.bound:g} {goal.unit}", *_verdict(goal))
         for goal in goals(report.results, report.memory)
     ]
-    return "### Goals\n\n" + _table(("what", "goal", "measured", "missed by"), rows)
+    return "### Goals\n\n" + table(("what", "goal", "measured", "missed by"), rows)
 
 
 def _verdict(goal: Goal) -> tuple[str, str]:
