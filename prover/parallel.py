@@ -329,6 +329,8 @@ def _prove_rows(
         rows = np.stack([witnesses[row] for row in shaped])
         try:
             made = prove_rows(pk, rows, backend, should_stop=stop, on_phase=on_phase)
+        except DeviceError as failed:
+            made = [DeviceFault(f"backend {backend.name} failed: {failed}")] * len(shaped)
         except Exception as unexpected:  # noqa: BLE001 - as for single items
             _log.exception("backend %s failed", backend.name)
             fault = DeviceFault(f"backend {backend.name} failed with {type(unexpected).__name__}; see the log")
