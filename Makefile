@@ -31,6 +31,7 @@ gpu-selftest: $(READY) ## on a machine with an NVIDIA GPU: install what it needs
 
 fuzz: $(READY) ## hold every fast path against simple ones on random and hostile input, for SECONDS=60
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(if $(CASE),--case $(CASE))
+	$(if $(CASE),,$(BIN)/python -m tests.fuzz.guided --seconds $(SECONDS))
 
 lint: $(READY) ## check style and types
 	$(BIN)/ruff check

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 
-from benchmarks import groth16py_peer
+from benchmarks import groth16py_peer, snarkjs_peer
 from benchmarks.batch_cases import batch_cases
+from benchmarks.file_cases import file_cases
 from benchmarks.kernel_cases import kernel_cases
 from benchmarks.machine import load_average, machine, versions
 from benchmarks.paired import Case, Result, measure
@@ -20,8 +21,6 @@ from benchmarks.proof_memory import measure_memory
 from benchmarks.report import Report, power, readable
 from benchmarks.scope import SCOPES, Scope
 from kernels import get_backend
-
-_SNARKJS = "its key needs a ceremony's files, which the project does not write"
 
 
 def main() -> None:
@@ -46,9 +45,14 @@ def main() -> None:
 
 def _run(scope: Scope, out: Path) -> Report:
     backend = get_backend()
-    skipped = {"snarkjs": _SNARKJS}
-    peer = None
+    peers = (groth16py_peer.NAME, snarkjs_peer.NAME)
+    skipped = {} if scope.proof_peer else dict.fromkeys(peers, "the scope leaves it out")
+    peer = snarkjs = None
     if scope.proof_peer:
+        try:
+            snarkjs = snarkjs_peer.install(out / "snarkjs")
+        except groth16py_peer.PeerUnavailable as reason:
+            skipped[snarkjs_peer.NAME] = str(reason)
         try:
             peer = groth16py_peer.install(out / "groth16py")
         except groth16py_peer.PeerUnavailable as reason:
@@ -63,7 +67,12 @@ def _run(scope: Scope, out: Path) -> Report:
         memory=[],
         skipped=skipped,
     )
-    cases = chain(kernel_cases(scope, backend), proof_cases(scope.proofs, backend, peer), batch_cases(scope, backend))
+    cases = chain(
+        kernel_cases(scope, backend),
+        proof_cases(scope.proofs, backend, peer),
+        file_cases(scope.files, backend, snarkjs),
+        batch_cases(scope, backend),
+    )
     report.results.extend(_measured(cases, scope))
     report.memory.extend(measure_memory(scope.memory, backend))
     report.machine["load average at the end"] = load_average()

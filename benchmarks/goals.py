@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from benchmarks import arkworks, groth16py_peer
+from benchmarks import arkworks, groth16py_peer, snarkjs_peer
 from benchmarks.kernel_cases import PORTABLE, WITH_TABLES
 from benchmarks.paired import OURS, Result
 from benchmarks.proof_cases import TWO_THREADS
 from benchmarks.proof_memory import Memory
+from kernels import BLS12_381, BN254
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,11 @@ _RATIOS = (
     ("verification bls12_381", 0, OURS, f"{arkworks.NAME}, product of 4", 2),
     *(("proof bn254", k, OURS, groth16py_peer.NAME, least) for k, least in ((12, 6), (14, 7), (16, 8))),
     ("proof bn254", 16, TWO_THREADS, OURS, 1.7),
+    *(
+        (f"proof from files {curve.name}", k, OURS, snarkjs_peer.NAME, least)
+        for curve in (BN254, BLS12_381)
+        for k, least in ((14, 2.5), (16, 5))
+    ),
 )
 _MILLISECONDS = (
     ("MSM bls12_381 g1", 16, OURS, 130),

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.circom_files import write_r1cs, write_wtns
 from benchmarks.paired import Contender
 from kernels import Array, ints_from_limbs
 from prover.circuit import Circuit
+from prover.formats import write_r1cs, write_wtns
 
 NAME = "groth16py"
 ROOT = Path(__file__).parents[1]

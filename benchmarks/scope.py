@@ -18,6 +18,8 @@ class Scope:
     ----------
     msm
         Sizes of multi-scalar multiplications in each group.
+    files
+        Sizes of proofs from files.
     portable_up_to
         Largest one for the backend ``portable``, which is slower.
     batches
@@ -25,7 +27,7 @@ class Scope:
     repeat, case_s
         A case runs ``repeat`` rounds, fewer (at least three) once they have taken ``case_s`` seconds.
     proof_peer
-        Whether to measure beside groth16py, which is installed from PyPI for it.
+        Whether to measure beside groth16py and snarkjs, which are installed from PyPI and npm for it.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Scope:
     ntt: tuple[int, ...]
     pairings: tuple[int, ...]
     proofs: tuple[int, ...]
+    files: tuple[int, ...]
     memory: tuple[int, ...]
     batches: tuple[tuple[str, dict[str, int], int], ...]
     repeat: int
@@ -53,6 +56,7 @@ SCOPES = {
             ntt=(4,),
             pairings=(1,),
             proofs=(3,),
+            files=(),
             memory=(),
             batches=(("multiply", {}, 4),),
             repeat=3,
@@ -66,6 +70,7 @@ SCOPES = {
             ntt=(10, 12, 14, 16),
             pairings=(1, 4, 64),
             proofs=(12, 14, 16),
+            files=(14, 16),
             memory=(14, 16),
             batches=(("ringct", _RINGCT, 16), ("multiply", {}, 256)),
             repeat=7,
@@ -78,6 +83,7 @@ SCOPES = {
             ntt=(10, 12, 14, 16, 18, 20),
             pairings=(1, 4, 16, 64, 256),
             proofs=(10, 12, 14, 16, 18),
+            files=(10, 12, 14, 16, 18),
             memory=(12, 14, 16, 18),
             batches=(("ringct", _RINGCT, 64), ("multiply", {}, 1024)),
             repeat=15,

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from importlib import import_module
 from typing import Any, Final, NoReturn, cast
 
 from cluster.exit_codes import ExitCode, error_document, exit_code_of
+from cluster.file_grammar import GROUPS, add_file_commands, add_limits
 from cluster.rendering import Console
 from fastpath.errors import BadRequest
 from fastpath.job import DEFAULT_PRIORITY, HIGHEST_PRIORITY, LOWEST_PRIORITY
 
 CIRCUITS: Final = ("ringct", "multiply")
+PROOF_FORMATS: Final = ("bytes", "snarkjs")
 CURVES: Final = ("bls12_381", "bn254")
 SETTINGS: Final = {
     "namespace": "Ray namespace of the service",
@@ -58,6 +62,22 @@ class _Version(argparse.Action):
         parser.exit()
 
 
+def program() -> NoReturn:
+    """Run :func:`main` as the process that it is, and leave without the interpreter's tidying up where it can wait.
+
+    Making a proof from files takes a second or less. Collecting garbage among what imports and kernels leave, which is
+    none, would take a tenth of it, and taking apart the compiled kernels at the end a quarter.
+    """
+    gc.disable()
+    code = main()
+    if "ray" in sys.modules:  # it has processes to end
+        sys.exit(code)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # whoever read it has left
+            stream.flush()
+    os._exit(code)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status (see :mod:`cluster.exit_codes`)."""
     given = sys.argv[1:] if arguments is None else list(arguments)
@@ -66,6 +86,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = build_parser().parse_args(given)
         options.settings = {name: getattr(options, name) for name in SETTINGS if hasattr(options, name)}
         command = import_module(f"cluster.commands.{options.command}")
+        if options.command not in GROUPS:  # those run long
+            gc.enable()
         # Ray echoes what workers print; standard output is for the result alone.
         with contextlib.redirect_stdout(console.log):
             return int(cast("Any", command).run(options, console))
@@ -93,7 +115,9 @@ def build_parser() -> argparse.ArgumentParser:
     _command(commands, "down", "stop the service on this machine", (*_CLIENT_SETTINGS, "drain_timeout_s"))
     _command(commands, "status", "show the service, its workers and its figures", _CLIENT_SETTINGS)
     _add_submit(commands)
+    _add_keys(commands)
     _add_doctor(commands)
+    add_file_commands(commands, _command, _Parser)
     return parser
 
 
@@ -128,13 +152,22 @@ def _add_up(commands: Any) -> None:  # noqa: ANN401 - see _command
 
 def _add_submit(commands: Any) -> None:  # noqa: ANN401 - see _command
     parser = _command(commands, "submit", "prove a batch on the running service", _CLIENT_SETTINGS)
-    parser.add_argument("--circuit", choices=CIRCUITS, required=True)
+    parser.add_argument("--circuit", choices=CIRCUITS, help="a built-in circuit")
+    parser.add_argument("--key", metavar="KEY", help="instead of it a key: its id in the service, or its file")
     parser.add_argument("--curve", choices=CURVES, default=CURVES[0], help="default: %(default)s")
     parser.add_argument("--depth", type=_positive, default=3, metavar="N", help="ringct: Merkle depth (3)")
     parser.add_argument("--inputs", type=_positive, default=2, metavar="N", help="ringct: coins spent (2)")
     parser.add_argument("--outputs", type=_positive, default=2, metavar="N", help="ringct: coins made (2)")
     parser.add_argument("--batch", type=_positive, metavar="N", help="prove N distinct random witnesses")
-    parser.add_argument("--witnesses", metavar="FILE", help="prove these: .npy, uint64[batch, variables, 4]")
+    parser.add_argument(
+        "--witnesses",
+        nargs="+",
+        metavar="FILE",
+        help="prove these: .npy, uint64[batch, variables, 4], or .wtns, one each",
+    )
+    parser.add_argument("--input-json", metavar="FILE", help="prove these inputs of a circom circuit, one or a list")
+    parser.add_argument("--wasm", metavar="FILE", help="that circuit's witness calculator")
+    add_limits(parser)
     parser.add_argument("--deadline", type=_seconds, metavar="S", help="give up on what is not proven after S seconds")
     parser.add_argument(
         "--priority",
@@ -145,6 +178,34 @@ def _add_submit(commands: Any) -> None:  # noqa: ANN401 - see _command
         help=f"{LOWEST_PRIORITY} to {HIGHEST_PRIORITY}, highest first (%(default)s)",
     )
     parser.add_argument("--out", metavar="DIR", help="write each proof and its public inputs there")
+    parser.add_argument(
+        "--format",
+        choices=PROOF_FORMATS,
+        default=PROOF_FORMATS[0],
+        help="of what is written: bytes, or JSON as snarkjs has it (%(default)s)",
+    )
+
+
+def _add_keys(commands: Any) -> None:  # noqa: ANN401 - see _command
+    purpose = "the proving keys of the running service"
+    group = commands.add_parser("keys", help=purpose, description=f"{purpose}.", allow_abbrev=False)
+    actions = group.add_subparsers(dest="word", metavar="ACTION", required=True, parser_class=_Parser)
+    for name, meaning in (
+        ("add", "add a key: a .zkey, or a key's folder"),
+        ("ls", "list the keys"),
+        ("warm", "have a key at hand in every worker"),
+        ("pin", "keep it at hand, however many others are used"),
+        ("unpin", "keep it no longer"),
+        ("rm", "delete a key"),
+    ):
+        parser = _command(actions, name, meaning, _CLIENT_SETTINGS)
+        parser.set_defaults(command="keys", action=name)
+        if name == "add":
+            parser.add_argument("path", metavar="PATH")
+            parser.add_argument("--name", default="", help="a name for it, besides its id")
+            parser.add_argument("--r1cs", metavar="FILE", help="of a .zkey: check every witness against it")
+        elif name != "ls":
+            parser.add_argument("key", metavar="KEY", help="its id, the first 8 characters or more, or a name")
 
 
 def _add_doctor(commands: Any) -> None:  # noqa: ANN401 - see _command
@@ -171,7 +232,7 @@ def _seconds(given: str) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program()
 
 
-__all__ = ["CIRCUITS", "CURVES", "ExitCode", "build_parser", "main"]
+__all__ = ["CIRCUITS", "CURVES", "ExitCode", "build_parser", "main", "program"]

@@ -13,10 +13,11 @@ Examples
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 import numpy as np
 import ray
@@ -32,12 +33,23 @@ from kernels.curves import get_curve
 from kernels.encoding import Limbs
 from prover.circuit import Circuit
 from prover.circuits import CIRCUITS, get_circuit
-from prover.errors import BadInput
+from prover.errors import BadInput, KeyNotFound
+from prover.formats.input_json import Inputs, read_inputs
+from prover.formats.wtns import read_wtns
 from prover.groth16 import KeyMetadata, VerifyingKey
+from prover.key_marks import check_name
 from prover.r1cs import validate_shape
+
+if TYPE_CHECKING:
+    from prover.witness_calculator import WitnessCalculator
+
+Witness: TypeAlias = "Limbs | Path | str | BadInput"
+"""One item of a batch: ``uint64[variables, 4]``, a ``.wtns`` file, or the error of an item that has no witness."""
 
 _HEALTH_TIMEOUT_S: Final = 5.0
 _SETUP_TIMEOUT_S: Final = 3600.0
+_PASSED_S: Final = 1e-6
+"""What is left of a deadline that passed before the batch was submitted: the service says so, job by job."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,20 +156,77 @@ class Client:
         call = self._any_worker.setup_circuit.remote(name, circuit.curve.name, parameters)
         return self.key(answer(call, _SETUP_TIMEOUT_S))
 
-    def add_key(self, folder: Path | str) -> Key:
-        """Add a key to the service from its folder, which is named by its id and readable where the service runs.
+    def add_key(self, path: Path | str, *, name: str = "", r1cs: Path | str | None = None) -> Key:
+        """Add a key to the service: a ``.zkey`` of snarkjs, or a key's folder, readable where the service runs.
+
+        Keys are told apart by what they hold: the same one added twice is one key, and two of the same name are two.
+
+        Parameters
+        ----------
+        name
+            A name for it, besides its id.
+        r1cs
+            The circuit's ``.r1cs``, for a ``.zkey``, which does not hold all of it. The key is compared with it, and
+            then every witness is checked against every constraint before it is proved.
 
         Raises
         ------
         KeyNotFound
             If the folder is none of a key.
         BadInput
-            Naming the file that is missing, truncated or altered, or the point that is off the curve or outside its
-            subgroup.
+            Naming the file and what is wrong in it, the point that is off the curve or outside its subgroup, or the
+            name that is not allowed.
         """
-        path = str(Path(folder).absolute())
-        answer(self._any_worker.validate_key.remote(path), _SETUP_TIMEOUT_S)
-        return self.key(answer(self._actors.vault.add.remote(path), _SETUP_TIMEOUT_S))
+        if name:
+            check_name(name)
+        path = Path(path).absolute()
+        if path.is_dir():
+            if r1cs is not None:
+                raise BadInput("a key's folder holds its constraints already; r1cs is for a .zkey")
+            answer(self._any_worker.validate_key.remote(str(path)), _SETUP_TIMEOUT_S)
+            key_id = answer(self._actors.vault.add.remote(str(path)), _SETUP_TIMEOUT_S)
+        elif path.exists():
+            system = str(Path(r1cs).absolute()) if r1cs is not None else ""
+            key_id = answer(self._any_worker.add_zkey.remote(str(path), system), _SETUP_TIMEOUT_S)
+        else:
+            raise KeyNotFound(f"there is no key at {path}: neither a .zkey nor a key's folder")
+        if name:
+            answer(self._actors.vault.name.remote(key_id, name))
+        return self.key(key_id)
+
+    def find_key_id(self, wanted: str) -> str:
+        """Return the id of the one key that an id, the first characters of one, a name or a circuit's name stands for.
+
+        Raises
+        ------
+        KeyNotFound
+            If there is none.
+        BadInput
+            If there are several, with their ids.
+        """
+        return str(answer(self._actors.vault.find.remote(wanted)))
+
+    def pin_key(self, key_id: str, *, pinned: bool = True) -> None:
+        """Keep a key at hand in every worker, restarts included, however many others are used; or no longer.
+
+        Raises
+        ------
+        KeyNotFound, BadInput
+            If there is no such key, or it is damaged.
+        """
+        answer(self._actors.vault.pin.remote(key_id, pinned))
+        answer([worker.pin_key.remote(key_id, pinned) for worker in self._actors.workers.values()], _SETUP_TIMEOUT_S)
+
+    def warm_key(self, key_id: str) -> None:
+        """Have a key at hand in every worker before its first job; again if they have let go of it.
+
+        Raises
+        ------
+        KeyNotFound, BadInput
+            If there is no such key, or it is damaged.
+        """
+        self._keys.pop(key_id, None)
+        self.key(key_id)
 
     def key(self, key_id: str) -> Key:
         """Return a key that the service has, once all its workers have it at hand.
@@ -197,7 +266,7 @@ class Client:
     def prove_batch(
         self,
         key: Key | str,
-        witnesses: Limbs | Sequence[Limbs],
+        witnesses: Limbs | Sequence[Witness],
         *,
         deadline_s: float | None = None,
         priority: int = DEFAULT_PRIORITY,
@@ -210,8 +279,9 @@ class Client:
         key
             A key, or the id of one.
         witnesses
-            ``uint64[batch, variables, 4]``, standard form; or a sequence of ``uint64[variables, 4]``, in which an item
-            of another form fails alone.
+            ``uint64[batch, variables, 4]``, standard form; or a sequence of ``uint64[variables, 4]`` and of paths of
+            ``.wtns`` files, in which an item of another form fails alone; an error in place of a witness is that
+            item's error.
         deadline_s
             Seconds from now after which proofs are not wanted any more.
         priority
@@ -231,7 +301,7 @@ class Client:
             If the service is gone or takes no work.
         """
         key = self.key(key) if isinstance(key, str) else key
-        well_formed, refused = _well_formed(witnesses, key.metadata.variables)
+        well_formed, refused = _well_formed(witnesses, key.metadata)
         count = len(well_formed) + len(refused)
         if not count:
             raise BadInput("a batch needs at least one witness")
@@ -251,6 +321,54 @@ class Client:
         except BadRequest as error:
             raise BadInput(str(error)) from None
         return Batch(self._actors.fastpath, count, refused, batch_id, job_ids)
+
+    def prove_inputs(
+        self,
+        key: Key | str,
+        calculator: WitnessCalculator | Path | str,
+        inputs: Sequence[Inputs] | Path | str,
+        *,
+        threads: int = 1,
+        deadline_s: float | None = None,
+        priority: int = DEFAULT_PRIORITY,
+        submitter: str = "",
+    ) -> Batch:
+        """Compute the witnesses of a circom circuit here, then submit them as a batch.
+
+        Parameters
+        ----------
+        key
+            A key of the circuit, or the id of one.
+        calculator
+            The circuit's ``.wasm``, or a :class:`~prover.witness_calculator.WitnessCalculator`, which may have limits
+            of its own.
+        inputs
+            Values by input signal, one mapping for each witness; or a JSON file that holds one or a list of them. An
+            item whose inputs are wrong, or violate a constraint, fails alone.
+        threads
+            That compute witnesses, in this process.
+        deadline_s, priority, submitter
+            As in :meth:`prove_batch`; the deadline counts from this call.
+
+        Raises
+        ------
+        BadInput
+            If the calculator is none, or for another circuit than the key; and as :meth:`prove_batch`.
+        KeyNotFound, Overloaded, Unavailable
+            As :meth:`prove_batch`.
+        """
+        from prover.witness_calculator import WitnessCalculator  # noqa: PLC0415 - WebAssembly is needed only here
+
+        started = time.monotonic()
+        key = self.key(key) if isinstance(key, str) else key
+        batch = read_inputs(inputs) if isinstance(inputs, Path | str) else inputs
+        if not isinstance(calculator, WitnessCalculator):
+            calculator = WitnessCalculator.open(calculator)
+        calculator.check_key(key.metadata)
+        witnesses = calculator.each(batch, threads)
+        if deadline_s is not None:
+            deadline_s = max(deadline_s - (time.monotonic() - started), min(deadline_s, _PASSED_S))
+        return self.prove_batch(key, witnesses, deadline_s=deadline_s, priority=priority, submitter=submitter)
 
     # --- the service
 
@@ -304,8 +422,9 @@ def _key(key_id: str, manifest: Mapping[str, Any], references: Mapping[str, list
     return Key(key_id, metadata, VerifyingKey(get_curve(metadata.curve), **points), circuit)
 
 
-def _well_formed(witnesses: Limbs | Sequence[Limbs], variables: int) -> tuple[Limbs, dict[int, BadInput]]:
+def _well_formed(witnesses: Limbs | Sequence[Witness], key: KeyMetadata) -> tuple[Limbs, dict[int, BadInput]]:
     """The items that have the form of a witness as one array, and the errors of the others by index."""
+    variables = key.variables
     if isinstance(witnesses, np.ndarray):
         array = np.ascontiguousarray(witnesses)
         if array.ndim == 3 and not len(array):
@@ -315,10 +434,21 @@ def _well_formed(witnesses: Limbs | Sequence[Limbs], variables: int) -> tuple[Li
     kept: list[Limbs] = []
     refused: dict[int, BadInput] = {}
     for index, witness in enumerate(witnesses):
-        item = np.ascontiguousarray(witness) if isinstance(witness, np.ndarray) else witness
         try:
+            item = _limbs(witness, key)
             validate_shape(item, (variables, 4), f"item {index}: a witness for this key")
             kept.append(item)
         except BadInput as error:
             refused[index] = error
     return (np.stack(kept) if kept else np.empty((0, variables, 4), np.uint64)), refused
+
+
+def _limbs(witness: Witness, key: KeyMetadata) -> Limbs:
+    if isinstance(witness, BadInput):
+        raise witness
+    if isinstance(witness, Path | str):
+        given = read_wtns(witness)
+        if given.curve.name != key.curve:
+            raise BadInput(f"{witness}: the witness is over the scalars of {given.curve.name}, the key on {key.curve}")
+        return given.witness
+    return np.ascontiguousarray(witness) if isinstance(witness, np.ndarray) else witness

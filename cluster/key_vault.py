@@ -7,6 +7,7 @@ keys from disk again as they are asked for.
 
 from __future__ import annotations
 
+import builtins
 import os
 import threading
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any, Final
 import ray
 
 from prover.errors import ProverError
+from prover.key_marks import find_key, forget_marks, name_key, pin_key, read_marks
 from prover.key_store import list_keys, load_key, read_manifest, remove_key, save_key
 
 ACTOR_NAME: Final = "key-vault"
@@ -77,7 +79,10 @@ class KeyVault:
 
     @ray.method(max_task_retries=_REPEATABLE)
     def list(self) -> list[dict[str, Any]]:
-        """Describe every key on disk: metadata, ``key_id``, whether it is ``loaded``; of a bad one its ``error``."""
+        """Describe every key on disk.
+
+        Metadata, ``key_id``, ``names``, whether it is ``pinned`` and ``loaded``; of a bad one its ``error``.
+        """
         return [self._describe(key_id) for key_id in list_keys(self._directory)]
 
     def remove(self, key_id: str) -> None:
@@ -91,9 +96,59 @@ class KeyVault:
         with self._lock:
             remove_key(self._directory, key_id)
             self._entries.pop(key_id, None)
+            forget_marks(self._directory, key_id)
+
+    @ray.method(max_task_retries=_REPEATABLE)
+    def find(self, wanted: str) -> str:
+        """Return the id of the one key that an id, the beginning of one, a name or a circuit's name stands for.
+
+        Raises
+        ------
+        KeyNotFound, BadInput
+            If it stands for none, or for several; see :func:`prover.key_marks.find_key`.
+        """
+        described = [self._describe(key_id) for key_id in list_keys(self._directory)]
+        return find_key(self._directory, wanted, {key["key_id"]: key.get("circuit", "") for key in described})
+
+    @ray.method(max_task_retries=_REPEATABLE)
+    def name(self, key_id: str, name: str) -> None:
+        """Add a name to a key.
+
+        Raises
+        ------
+        KeyNotFound, BadInput
+            If there is no such key, or the name is not allowed.
+        """
+        with self._lock:
+            read_manifest(self._directory, key_id)
+            name_key(self._directory, key_id, name)
+
+    @ray.method(max_task_retries=_REPEATABLE)
+    def pin(self, key_id: str, pinned: bool) -> None:
+        """Record that workers keep a key at hand, or no longer.
+
+        Raises
+        ------
+        KeyNotFound
+            If there is no such key.
+        """
+        with self._lock:
+            read_manifest(self._directory, key_id)
+            pin_key(self._directory, key_id, pinned=pinned)
+
+    @ray.method(max_task_retries=_REPEATABLE)
+    def pinned(self) -> builtins.list[str]:
+        """Ids of the pinned keys."""
+        return [key_id for key_id in list_keys(self._directory) if read_marks(self._directory, key_id).pinned]
 
     def _describe(self, key_id: str) -> dict[str, Any]:
-        described: dict[str, Any] = {"key_id": key_id, "loaded": key_id in self._entries}
+        marks = read_marks(self._directory, key_id)
+        described: dict[str, Any] = {
+            "key_id": key_id,
+            "names": builtins.list(marks.names),
+            "pinned": marks.pinned,
+            "loaded": key_id in self._entries,
+        }
         try:
             manifest = read_manifest(self._directory, key_id)
         except ProverError as error:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final
-
-from tqdm import tqdm
+from typing import TYPE_CHECKING, Any, Final
 
 from cluster.rendering import Console, counted, duration
-from kernels.cpu.compilation import Compiled, kernel_cache_folder, observe_compilation
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+    from kernels.cpu.compilation import Compiled
 
 _COUNTED: Final = "{desc}: {n_fmt}/{total_fmt} |{bar:30}| {elapsed}<{remaining}, {rate_fmt}"
+_STEPS: Final = "{desc}: {percentage:3.0f} % |{bar:30}| {elapsed}<{remaining}"
 _UNCOUNTED: Final = "{desc}: {n_fmt} in {elapsed}{postfix}"
 
 
@@ -27,6 +30,8 @@ class KernelBar:
         self._bar: tqdm[None] | None = None
         self._started = time.perf_counter()
         self._compiled = 0
+        from kernels.cpu.compilation import kernel_cache_folder  # noqa: PLC0415 - steps alone need no kernels
+
         if not any(kernel_cache_folder().glob("*.kernel")):
             self._open()
 
@@ -52,6 +57,8 @@ class KernelBar:
 
     def _open(self) -> None:
         self._console.note("compiling kernels for this machine: a minute or two, once")
+        from tqdm import tqdm  # noqa: PLC0415 - see steps_shown
+
         self._bar = tqdm(
             desc="kernels",
             file=self._console.log,
@@ -64,6 +71,8 @@ class KernelBar:
 @contextmanager
 def compilation_shown(console: Console) -> Iterator[None]:
     """Show the kernels that this process compiles inside the ``with`` block."""
+    from kernels.cpu.compilation import observe_compilation  # noqa: PLC0415 - steps alone need no kernels
+
     bar = KernelBar(console)
 
     def ready(event: Compiled) -> None:
@@ -87,8 +96,28 @@ def kernels_shown(console: Console) -> Iterator[Callable[[Mapping[str, Any]], No
         bar.close()
 
 
+@contextmanager
+def steps_shown(console: Console, description: str) -> Iterator[Callable[[int, int], None]]:
+    """Give a function that shows how far a long computation has come: steps done, and all of them."""
+    if not console.is_watched:
+        yield lambda _done, _total: None
+        return
+    from tqdm import tqdm  # noqa: PLC0415 - unwatched, a process that proves once does not wait for it
+
+    # Short computations are not worth a line.
+    with tqdm(desc=description, file=console.log, leave=False, delay=0.5, bar_format=_STEPS) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield show
+
+
 def proofs_bar(console: Console, description: str, total: int) -> tqdm[None]:
     """A progress bar over the proofs of a batch."""
+    from tqdm import tqdm  # noqa: PLC0415 - see steps_shown
+
     return tqdm(
         desc=description,
         total=total,

@@ -19,16 +19,19 @@ from prover.errors import (
 )
 
 if TYPE_CHECKING:
-    from prover import circuits, groth16
+    from prover import circuits, formats, groth16
+    from prover.calculator_instance import CalculatorLimits
     from prover.circuits import get_circuit
     from prover.groth16 import Proof, ProvingKey, VerifyingKey
     from prover.key_cache import shared_key
     from prover.key_store import load_key, save_key
     from prover.parallel import BatchResult, ParallelProver, ProofResult, ProverConfig
     from prover.pool import PoolStats, ProverPool, get_pool_stats
+    from prover.witness_calculator import WitnessCalculator
 
 _HOMES = {
     "BatchResult": "prover.parallel",
+    "CalculatorLimits": "prover.calculator_instance",
     "ParallelProver": "prover.parallel",
     "PoolStats": "prover.pool",
     "Proof": "prover.groth16",
@@ -37,17 +40,19 @@ _HOMES = {
     "ProverPool": "prover.pool",
     "ProvingKey": "prover.groth16",
     "VerifyingKey": "prover.groth16",
+    "WitnessCalculator": "prover.witness_calculator",
     "get_circuit": "prover.circuits",
     "get_pool_stats": "prover.pool",
     "load_key": "prover.key_store",
     "save_key": "prover.key_store",
     "shared_key": "prover.key_cache",
 }
-_SUBMODULES = ("circuits", "groth16")
+_SUBMODULES = ("circuits", "formats", "groth16")
 
 __all__ = [
     "BadInput",
     "BatchResult",
+    "CalculatorLimits",
     "Cancelled",
     "DeviceFault",
     "InvalidProof",
@@ -62,7 +67,9 @@ __all__ = [
     "ProvingKey",
     "UnsatisfiedConstraint",
     "VerifyingKey",
+    "WitnessCalculator",
     "circuits",
+    "formats",
     "get_circuit",
     "get_pool_stats",
     "groth16",

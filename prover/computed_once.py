@@ -16,12 +16,13 @@ class ComputedOnce(Generic[Key, Value]):
     """A cache that computes each value once, however many threads ask for it at the same time.
 
     The first thread to ask computes while the others wait for its result; a failure reaches all who waited and is
-    not kept. The least recently used value beyond ``capacity`` is dropped.
+    not kept. The least recently used value beyond ``capacity`` is dropped; pinned ones neither count nor go.
     """
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
         self._futures: OrderedDict[Key, Future[Value]] = OrderedDict()
+        self._pinned: set[Key] = set()
         self._lock = threading.Lock()
 
     def get(self, key: Key, compute: Callable[[], Value]) -> Value:
@@ -31,13 +32,26 @@ class ComputedOnce(Generic[Key, Value]):
             ours = future is None
             if future is None:
                 future = self._futures[key] = Future()
-                if len(self._futures) > self._capacity:
-                    self._futures.popitem(last=False)
+                self._drop_oldest()
             else:
                 self._futures.move_to_end(key)
         if ours:
             self._fulfil(key, future, compute)
         return future.result()
+
+    def pin(self, key: Key, *, pinned: bool = True) -> None:
+        """Keep the value of ``key`` from now on, computed or yet to be, or no longer."""
+        with self._lock:
+            if pinned:
+                self._pinned.add(key)
+            else:
+                self._pinned.discard(key)
+                self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        free = [key for key in self._futures if key not in self._pinned]
+        for key in free[: max(0, len(free) - self._capacity)]:
+            del self._futures[key]
 
     def forget(self, key: Key) -> None:
         """Drop a value, if there is one; who has it keeps it."""

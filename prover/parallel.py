@@ -26,7 +26,7 @@ from prover.errors import BadInput, DeviceFault, InvalidProof, ProverError
 from prover.groth16.keys import ProvingKey
 from prover.groth16.phases import OnPhase, Phase, ShouldStop
 from prover.groth16.proof import Proof
-from prover.groth16.prove import ATTEMPTS, device_fault, prove_unverified
+from prover.groth16.prove import ATTEMPTS, blames_backend, prove_unverified, unproven
 from prover.groth16.prove_rows import MOST_CONSTRAINTS, MOST_ROWS, prove_rows
 from prover.groth16.verify_batch import verify_batch
 from prover.key_cache import shared_key
@@ -192,10 +192,10 @@ class ParallelProver:
             made = self._run_together(witnesses, pending, backend, started, should_stop, on_phase)
             if made is None and small:
                 made = self._run_rows(witnesses, pending, backend, started, should_stop, on_phase)
-            results.update(zip(pending, made or self._run(prove_item, pending), strict=True))
+            results.update(zip(pending, made or self._run(prove_item, pending, [1] * len(pending)), strict=True))
             pending = self._invalid([(i, results[i]) for i in pending], backend)
         for index in pending:
-            results[index] = replace(results[index], proof=None, public_inputs=None, error=device_fault(backend))
+            results[index] = replace(results[index], proof=None, public_inputs=None, error=unproven(self.key, backend))
         return BatchResult(tuple(results[i] for i in range(len(witnesses))), time.perf_counter() - started)
 
     def _run_together(
@@ -237,18 +237,20 @@ class ParallelProver:
             return _prove_rows(self.key, [witnesses[i] for i in part], backend, submitted, stop, phase)
 
         parts = [indices[first : first + each] for first in range(0, len(indices), each)]
-        return [result for part in self._run(prove_part, parts) for result in part]
+        return [result for part in self._run(prove_part, parts, [len(part) for part in parts]) for result in part]
 
     def _invalid(self, results: Sequence[tuple[int, ProofResult]], backend: Backend) -> list[int]:
         """Indices of the proofs that do not verify; each thread of the pool verifies a part."""
         made = [(i, item) for i, item in results if item.proof is not None]
         each = max(LEAST_VERIFIED_TOGETHER, -(-len(made) // self.pool.threads))
         parts = [made[first : first + each] for first in range(0, len(made), each)]
-        found = self._run(partial(_invalid, self.key, backend), parts)
+        found = self._run(partial(_invalid, self.key, backend), parts, [0] * len(parts))
         return [index for part in found for index in part]
 
-    def _run(self, work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-        futures = [self.pool.submit(work, item) for item in items]
+    def _run(self, work: Callable[[Item], Result], items: Sequence[Item], tasks: Sequence[int]) -> list[Result]:
+        futures = [
+            self.pool.submit_together(count, partial(work, item)) for item, count in zip(items, tasks, strict=True)
+        ]
         try:
             return [future.result() for future in futures]
         finally:
@@ -384,7 +386,7 @@ def _invalid(pk: ProvingKey, backend: Backend, results: Sequence[tuple[int, Proo
         verify_batch(pk.verifying_key, proofs, public_inputs, trusted_backend(backend))
     except InvalidProof as invalid:
         _log.warning("backend %s made proofs that do not verify: items %s", backend.name, invalid.indices)
-        if isinstance(backend, DeviceBackend):
+        if isinstance(backend, DeviceBackend) and blames_backend(pk):
             backend.quarantine("it made proofs that do not verify", len(invalid.indices))
         return [indices[position] for position in invalid.indices]
     return []

@@ -69,7 +69,11 @@ class ProverPool:
         self, task: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> Future[Result]:
         """Queue a task. Raises RuntimeError once the pool is closed."""
-        return self._executor.submit(self._timed, partial(task, *args, **kwargs))
+        return self.submit_together(1, partial(task, *args, **kwargs))
+
+    def submit_together(self, tasks: int, work: Callable[[], Result]) -> Future[Result]:
+        """Queue work that does several tasks at once, or that is no task of its own (0): so much for the statistics."""
+        return self._executor.submit(self._timed, tasks, work)
 
     def stats(self) -> PoolStats:
         """Tasks completed so far and their mean time."""
@@ -86,15 +90,15 @@ class ProverPool:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    def _timed(self, task: Callable[[], Result]) -> Result:
+    def _timed(self, tasks: int, work: Callable[[], Result]) -> Result:
         started = time.perf_counter()
         try:
-            return task()
+            return work()
         finally:
             seconds = time.perf_counter() - started
             with self._lock:
-                self._tasks += 1
-                self._seconds += seconds
+                self._tasks += tasks
+                self._seconds += seconds if tasks else 0.0
 
     def _name_thread(self) -> None:
         number = next(self._numbers)

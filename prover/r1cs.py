@@ -29,7 +29,8 @@ class R1CS:
     Attributes
     ----------
     a, b, c
-        Sparse matrices of equal row count, Montgomery coefficients.
+        Sparse matrices of equal row count, Montgomery coefficients. C is None where it is not known, as in a key from
+        a ``.zkey`` file: then no witness can be checked against the constraints, only a finished proof can.
     variables
         Length of a witness w. w[0] = 1, then ``public`` public signals, then the private ones.
     public
@@ -41,7 +42,7 @@ class R1CS:
     curve: Curve
     a: SparseMatrix
     b: SparseMatrix
-    c: SparseMatrix
+    c: SparseMatrix | None
     variables: int
     public: int
     constraint_names: tuple[str, ...] = ()
@@ -55,7 +56,7 @@ class R1CS:
         return self.a.rows
 
     def check(self, witness: Limbs, backend: Backend | None = None) -> None:
-        """Check one witness ``uint64[variables, 4]``, standard form.
+        """Check one witness ``uint64[variables, 4]``, standard form; without the matrix C only its form.
 
         Parameters
         ----------
@@ -101,6 +102,8 @@ class R1CS:
         return errors
 
     def _first_unsatisfied(self, witnesses: Limbs, backend: Backend | None) -> list[UnsatisfiedConstraint | None]:
+        if self.c is None:
+            return [None] * len(witnesses)
         wrong = self._wrong_rows_slowly(witnesses) if backend is None else self._wrong_rows(witnesses, backend)
         rows = [np.flatnonzero(item) for item in wrong]
         return [self._unsatisfied(int(found[0])) if found.size else None for found in rows]
@@ -108,9 +111,14 @@ class R1CS:
     def _unsatisfied(self, row: int) -> UnsatisfiedConstraint:
         return UnsatisfiedConstraint(row, self.constraint_names[row] if self.constraint_names else "")
 
+    @property
+    def _matrices(self) -> tuple[SparseMatrix, SparseMatrix, SparseMatrix]:
+        assert self.c is not None, "without C nothing is compared"
+        return self.a, self.b, self.c
+
     def _wrong_rows(self, witnesses: Limbs, backend: Backend) -> npt.NDArray[np.bool_]:
         # The products keep the witness' standard form, and a Montgomery product of two of them is (Az Bz) / R.
-        az, bz, cz = (backend.sparse_product(self.curve, m, witnesses) for m in (self.a, self.b, self.c))
+        az, bz, cz = (backend.sparse_product(self.curve, m, witnesses) for m in self._matrices)
         left, right = backend.multiply(self.curve, az, bz), backend.from_montgomery(self.curve, cz)
         unequal: npt.NDArray[np.bool_] = (left != right).any(axis=-1)
         return unequal
@@ -120,7 +128,7 @@ class R1CS:
         wrong = np.empty((len(witnesses), self.constraints), dtype=np.bool_)
         for item, witness in enumerate(witnesses):
             values = ints_from_limbs(witness)
-            az, bz, cz = (_product(self.curve, m, values) for m in (self.a, self.b, self.c))
+            az, bz, cz = (_product(self.curve, m, values) for m in self._matrices)
             wrong[item] = [(x * y - z) % r != 0 for x, y, z in zip(az, bz, cz, strict=True)]
         return wrong
 

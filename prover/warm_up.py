@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from prover.circuits import get_circuit
-from prover.groth16 import Proof, prove, setup, verify_batch
+from prover.groth16 import Proof, prove, setup, validate_key, verify_batch
 
 if TYPE_CHECKING:
     from kernels.backend import Backend
@@ -33,6 +33,7 @@ def warm_up(curve: Curve | str, backend: Backend) -> None:
     for name, parameters in _CIRCUITS:
         circuit = get_circuit(name, curve, **parameters)
         key = setup(circuit.r1cs, circuit.curve, backend=backend, circuit="warm-up", parameters={})
+        validate_key(key, backend)
         witness = circuit.random_witnesses(1)[0]
         proof, statement = prove(key, witness, backend), circuit.public_inputs(witness)
         verify_batch(key.verifying_key, [proof] * _BATCH, [statement] * _BATCH, backend)

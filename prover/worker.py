@@ -13,7 +13,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,12 +32,15 @@ from kernels.encoding import Limbs
 from prover.circuits import get_circuit
 from prover.computed_once import ComputedOnce
 from prover.errors import BadInput, DeviceFault, ProverError
+from prover.formats import open_zkey, read_r1cs
 from prover.groth16 import ProvingKey, validate_key
-from prover.groth16.prepare import prepare
+from prover.groth16.key_consistency import check_key_for
+from prover.groth16.prepare import pin_prepared, prepare
 from prover.key_cache import shared_key
-from prover.key_store import load_key
+from prover.key_store import load_key, save_key
 from prover.parallel import ParallelProver, ProofResult, ProverConfig
 from prover.pool import ProverPool
+from prover.trusted_keys import validate_once
 from prover.warm_up import warm_up
 
 _CURVES: Final = tuple(curve.name for curve in kernels.CURVES)
@@ -211,10 +214,13 @@ class ProverWorker:
             If there is no such key, or it is damaged.
         """
         started = time.perf_counter()
+        self._load(key_id)
+        return time.perf_counter() - started
+
+    def _load(self, key_id: str) -> None:
         key = self._key(key_id)
         self._make_ready(key.curve.name)
         prepare(key, self._backend)
-        return time.perf_counter() - started
 
     @ray.method(max_task_retries=_REPEATABLE)
     def validate_key(self, folder: str) -> None:
@@ -231,8 +237,51 @@ class ProverWorker:
         validate_key(key, self._backend)
 
     @ray.method(max_task_retries=_REPEATABLE)
+    def add_zkey(self, path: str, r1cs: str = "") -> str:
+        """Validate a ``.zkey``, unless one of its contents has been before, store it as a key, and return its id.
+
+        Parameters
+        ----------
+        r1cs
+            The circuit's ``.r1cs``: the key is compared with it, and every witness will be checked against every
+            constraint before it is proved. Without it a wrong witness is found out by its proof.
+
+        Raises
+        ------
+        BadInput
+            Naming what is wrong with a file, or how they differ.
+        """
+        opened = open_zkey(path)
+        self._make_ready(opened.curve.name)
+        key = opened.proving_key(self._backend)
+        validate_once(key, self._key_directory, self._backend)
+        if r1cs:
+            system = read_r1cs(r1cs, self._backend).r1cs
+            check_key_for(key, system, self._backend, self._pool.threads)
+            key = replace(key, r1cs=system)
+        return save_key(key, self._key_directory)
+
+    @ray.method(max_task_retries=_REPEATABLE)
+    def pin_key(self, key_id: str, pinned: bool) -> None:
+        """Make a key ready and keep it so, however many others are used; or let it go when its time comes.
+
+        Raises
+        ------
+        KeyNotFound, BadInput
+            If there is no such key, or it is damaged.
+        """
+        if pinned:
+            self._load(key_id)
+        self._pin(key_id, pinned=pinned)
+
+    def _pin(self, key_id: str, *, pinned: bool) -> None:
+        self._keys.pin(key_id, pinned=pinned)
+        pin_prepared(key_id, self._backend, pinned=pinned)
+
+    @ray.method(max_task_retries=_REPEATABLE)
     def forget_key(self, key_id: str) -> None:
         """Let go of a key; the next job that needs it asks the vault again."""
+        self._pin(key_id, pinned=False)
         self._keys.forget(key_id)
 
     def _key(self, key_id: str) -> ProvingKey:
@@ -303,6 +352,17 @@ class ProverWorker:
                 self._make_ready(curve)
             except Exception:  # noqa: BLE001 - health() raises it again, to whoever asks
                 _log.exception("the kernels of %s did not become ready", curve)
+        self._load_pinned()
+
+    def _load_pinned(self) -> None:
+        """Have the pinned keys at hand again after a restart."""
+        try:
+            vault: Any = ray.get_actor(self._vault_name, namespace=self._vault_namespace)
+            for key_id in ray.get(vault.pinned.remote(), timeout=_VAULT_TIMEOUT_S):
+                self._load(key_id)
+                self._pin(key_id, pinned=True)
+        except Exception:  # noqa: BLE001 - the first job that needs a key asks for it again
+            _log.exception("the pinned keys are not all at hand")
 
     def _make_ready(self, curve: str) -> None:
         self._warm.get(curve, lambda: self._compile(curve))

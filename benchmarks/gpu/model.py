@@ -209,7 +209,7 @@ def sizes_of(r1cs: R1CS) -> Sizes:
     log2 = (rows - 1).bit_length()
     a, b = (len(np.unique(matrix.indices)) + 2 for matrix in (r1cs.a, r1cs.b))
     c = r1cs.variables - r1cs.public - 1 + (1 << log2) + 1
-    entries = sum(len(matrix.indices) for matrix in (r1cs.a, r1cs.b, r1cs.c))
+    entries = sum(len(matrix.indices) for matrix in (r1cs.a, r1cs.b, r1cs.c) if matrix is not None)
     return Sizes(a, b, c, log2, entries)
 
 

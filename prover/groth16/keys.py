@@ -54,6 +54,8 @@ ARRAY_NAMES: tuple[str, ...] = (
     _NAMES,
 )
 """Every array of a proving key."""
+_OF_C = frozenset(f"c_{part}" for part in _MATRIX_PARTS)
+"""Those that a key from a ``.zkey`` file lacks: it does not hold the matrix C."""
 
 
 @dataclass(frozen=True)
@@ -164,8 +166,8 @@ class ProvingKey:
             _check_points(self.curve, name, getattr(self, name))
         sizes = self.metadata
         _check_sizes(sizes)
-        for matrix in MATRICES:
-            _check_matrix(matrix, getattr(self.r1cs, matrix), sizes)
+        for name, matrix in self.matrices.items():
+            _check_matrix(name, matrix, sizes)
         if (self.r1cs.variables, self.r1cs.public) != (sizes.variables, sizes.public):
             raise BadInput("the key's metadata and its constraint system differ in their numbers of variables")
         lengths = {
@@ -179,6 +181,12 @@ class ProvingKey:
         for name, length in lengths.items():
             if len(getattr(self, name)) != length:
                 raise BadInput(f"{name} of the key has {len(getattr(self, name))} points, not {length}")
+
+    @property
+    def matrices(self) -> dict[str, SparseMatrix]:
+        """The matrices of the constraint system that are known, by name."""
+        found = {name: getattr(self.r1cs, name) for name in MATRICES}
+        return {name: matrix for name, matrix in found.items() if matrix is not None}
 
     @property
     def curve(self) -> Curve:
@@ -218,9 +226,9 @@ class ProvingKey:
     @cached_property
     def _arrays(self) -> dict[str, npt.NDArray[Any]]:
         arrays = {name: getattr(self, name) for name in (*ELEMENTS, *QUERIES)}
-        for matrix in MATRICES:
+        for name, matrix in self.matrices.items():
             for part in _MATRIX_PARTS:
-                arrays[f"{matrix}_{part}"] = getattr(getattr(self.r1cs, matrix), part)
+                arrays[f"{name}_{part}"] = getattr(matrix, part)
         arrays[_NAMES] = np.frombuffer("\n".join(self.r1cs.constraint_names).encode(), dtype=np.uint8)
         return arrays
 
@@ -270,12 +278,11 @@ class ProvingKey:
         metadata = KeyMetadata(**{f.name: manifest[f.name] for f in fields(KeyMetadata)})
         curve = _curve_of(metadata)
         names = arrays[_NAMES].tobytes().decode()
-        a, b, c = (SparseMatrix(*(arrays[f"{matrix}_{part}"] for part in _MATRIX_PARTS)) for matrix in MATRICES)
         r1cs = R1CS(
             curve,
-            a,
-            b,
-            c,
+            _matrix(arrays, "a"),
+            _matrix(arrays, "b"),
+            _matrix(arrays, "c") if arrays.keys() >= _OF_C else None,
             variables=metadata.variables,
             public=metadata.public,
             constraint_names=tuple(names.split("\n")) if names else (),
@@ -308,7 +315,7 @@ def manifest_id(manifest: Mapping[str, Any]) -> str:
 
 
 def check_manifest(manifest: Mapping[str, Any]) -> None:
-    """Check a manifest's format and that it describes exactly the arrays of a proving key.
+    """Check a manifest's format and that it describes exactly the arrays of a proving key, with or without C.
 
     Raises
     ------
@@ -321,8 +328,13 @@ def check_manifest(manifest: Mapping[str, Any]) -> None:
         )
     missing = [f.name for f in fields(KeyMetadata) if f.name not in manifest]
     described = manifest.get("arrays")
-    if missing or not isinstance(described, Mapping) or set(described) != set(ARRAY_NAMES):
+    complete = isinstance(described, Mapping) and set(described) in (set(ARRAY_NAMES), set(ARRAY_NAMES) - _OF_C)
+    if missing or not complete:
         raise BadInput("the key's manifest is incomplete; make the key again")
+
+
+def _matrix(arrays: Mapping[str, npt.NDArray[Any]], name: str) -> SparseMatrix:
+    return SparseMatrix(*(arrays[f"{name}_{part}"] for part in _MATRIX_PARTS))
 
 
 def _curve_of(metadata: KeyMetadata) -> Curve:

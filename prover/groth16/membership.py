@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 def outside_group(backend: Backend, curve: Curve, group: Group, points: Limbs) -> npt.NDArray[np.bool_]:
     """Whether each point is off the curve, not reduced, or outside the subgroup of order r."""
+    # Points in a mapped file may lie at any address; compiled code relies on that of a word.
+    points = np.require(points, requirements=("C", "A"))
     outside: npt.NDArray[np.bool_] = ~backend.on_curve(curve, group, points)
     inside = np.flatnonzero(~outside)
     # The subgroup test presumes points on the curve.

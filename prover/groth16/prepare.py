@@ -68,24 +68,38 @@ _announced: set[str] = set()
 _announcing = threading.Lock()
 
 
-def prepare(pk: ProvingKey, backend: Backend) -> PreparedKey:
-    """Load a key's queries into a backend; computed once for each key and backend, the last 8 are kept."""
+def prepare(pk: ProvingKey, backend: Backend, table_bytes: int | None = None) -> PreparedKey:
+    """Load a key's queries into a backend; computed once for each key and backend, the last 8 are kept.
+
+    Parameters
+    ----------
+    table_bytes
+        Memory for multiples of the key's points, :data:`TABLE_BYTES` if not given. Whoever makes a single proof gives
+        0: tables cost several proofs' time.
+    """
     _announce_development(pk)
-    return _prepared.get((pk.key_id, backend.name), lambda: _prepare(pk, backend))
+    room = TABLE_BYTES if table_bytes is None else table_bytes
+    return _prepared.get((pk.key_id, backend.name), lambda: _prepare(pk, backend, room))
+
+
+def pin_prepared(key_id: str, backend: Backend, *, pinned: bool) -> None:
+    """Keep what was, or will be, prepared of a key, however many others are used; or no longer."""
+    for kept in (_prepared, _prepared_rows):
+        kept.pin((key_id, backend.name), pinned=pinned)
 
 
 TABLE_BYTES = 256 << 20
 """Memory for multiples of one key's points. A RingCT key of depth 3 uses 37 MiB of it; see the backend's load_bases."""
 
 
-def _prepare(pk: ProvingKey, backend: Backend) -> PreparedKey:
+def _prepare(pk: ProvingKey, backend: Backend, table_bytes: int) -> PreparedKey:
     key_bytes = sum(q.nbytes for q in (pk.a_query, pk.b_g1_query, pk.b_g2_query, pk.l_query, pk.h_query))
 
     def query(group: Group, points: Limbs, *singles: Limbs) -> Query:
         # Zero columns are common in B: their points are infinity and contribute nothing.
         columns = np.flatnonzero(~is_infinity(points))
         kept = np.concatenate([points[columns], np.stack(singles)])
-        share = TABLE_BYTES * kept.nbytes // (key_bytes + kept.nbytes)  # a query's tables in proportion to its points
+        share = table_bytes * kept.nbytes // (key_bytes + kept.nbytes)  # a query's tables in proportion to its points
         return Query(backend.load_bases(pk.curve, group, kept, share), columns)
 
     return PreparedKey(

@@ -17,7 +17,7 @@ import kernels
 from kernels.cuda.device import DeviceError
 from kernels.cuda.device_backend import DeviceBackend, trusted_backend
 from kernels.encoding import limbs_from_ints
-from prover.errors import DeviceFault, InvalidProof
+from prover.errors import BadInput, DeviceFault, InvalidProof, ProverError
 from prover.groth16.phases import OnPhase, Phase, ShouldStop, run_phase
 from prover.groth16.prepare import prepare
 from prover.groth16.proof import Proof
@@ -73,7 +73,8 @@ def prove(
     Cancelled
         If ``should_stop`` said so.
     DeviceFault
-        If two proofs in a row did not verify, or the backend's device failed.
+        If two proofs in a row did not verify, or the backend's device failed. A BadInput instead where the key has no
+        matrix C, for then it is the witness that is wrong.
     """
     backend = backend or kernels.get_backend()
     for _ in range(ATTEMPTS):
@@ -86,15 +87,25 @@ def prove(
                 verify(pk.verifying_key, proof, witness[1 : pk.metadata.public + 1], trusted_backend(backend))
         except InvalidProof:
             _log.warning("backend %s made a proof that does not verify", backend.name)
-            if isinstance(backend, DeviceBackend):
+            if isinstance(backend, DeviceBackend) and blames_backend(pk):
                 backend.quarantine("it made a proof that does not verify")
         else:
             return proof
-    raise device_fault(backend)
+    raise unproven(pk, backend)
 
 
-def device_fault(backend: Backend) -> DeviceFault:
+def blames_backend(pk: ProvingKey) -> bool:
+    """Whether an invalid proof tells of the arithmetic: not where the witness could not be checked before."""
+    return pk.r1cs.c is not None
+
+
+def unproven(pk: ProvingKey, backend: Backend) -> ProverError:
     """The error for a proof that did not verify in any attempt."""
+    if not blames_backend(pk):
+        return BadInput(
+            "the proof does not verify: the witness does not satisfy the key's circuit, or belongs to another; "
+            "check it with `fastpath-prover wtns check CIRCUIT.r1cs WITNESS.wtns`"
+        )
     return DeviceFault(
         f"backend {backend.name} made {ATTEMPTS} proofs in a row that do not verify; "
         "prove on another device, and check the key with validate_key"

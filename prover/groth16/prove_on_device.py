@@ -187,9 +187,14 @@ class _DeviceProver:
         with work.session.scope() as scope:
             with run_phase(Phase.CHECK_WITNESS, self._on_phase, stop):
                 z = elements.uploaded(scope, witnesses)
-                a, b, c = (self._product(work, scope, elements, z, name) for name in ("a", "b", "c"))
-                wrong = elements.wrong_rows(scope, a, b, c, self._pk.r1cs.constraints)
-                wrong_rows = work.session.download(wrong, np.uint32, (count,))
+                a, b = (self._product(work, scope, elements, z, name) for name in ("a", "b"))
+                wrong_rows = None
+                if self._pk.r1cs.c is None:  # as in a key from a .zkey file; the witness map makes c from a and b
+                    c = elements.zeros(scope, z.count, self._n)
+                else:
+                    c = self._product(work, scope, elements, z, "c")
+                    wrong = elements.wrong_rows(scope, a, b, c, self._pk.r1cs.constraints)
+                    wrong_rows = work.session.download(wrong, np.uint32, (count,))
             with run_phase(Phase.WITNESS_MAP, self._on_phase, stop):
                 h = self._witness_map(work, scope, elements, z, a, b, c)
             sums = {}
@@ -208,7 +213,7 @@ class _DeviceProver:
             with run_phase(Phase.MSM_C, self._on_phase, stop):
                 C = self._blinded(work, scope, A, B_g1, C, blindings)
         proofs = [Proof(curve.name, A[i], B[i], C[i]) for i in range(count)]
-        return proofs, wrong_rows.result().tolist()
+        return proofs, wrong_rows.result().tolist() if wrong_rows is not None else [_NO_ROW] * count
 
     def _product(self, work: Work, scope: Scope, elements: Elements, z: Rows, name: str) -> Rows:
         """A z, B z or C z, in rows of the domain's size, zero behind the constraints."""

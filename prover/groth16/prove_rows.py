@@ -77,25 +77,19 @@ def _prove(
 ) -> list[Proof]:
     curve, order, rows = pk.curve, pk.curve.fr.modulus, len(witnesses)
     key, together = prepare(pk, backend), prepare_rows(pk, backend)
-    r = [rng.randbelow(order) for _ in range(rows)]
-    s = [rng.randbelow(order) for _ in range(rows)]
+    blindings = [(rng.randbelow(order), rng.randbelow(order)) for _ in range(rows)]
+    r, s = ([pair[side] for pair in blindings] for side in (0, 1))
     ones, r_limbs, s_limbs = limbs_from_ints([1] * rows, 4), limbs_from_ints(r, 4), limbs_from_ints(s, 4)
     with run_phase(Phase.WITNESS_MAP, on_phase, None):
         h = witness_map(pk.r1cs, witnesses, pk.domain_size, backend)
     with run_phase(Phase.MSM_A, on_phase, None):
         A = backend.msm(key.a.bases, key.a.rows_of_scalars(witnesses, ones, r_limbs))
+    with run_phase(Phase.MSM_B_G1, on_phase, None):  # its share of C's sum
+        s_z, r_z = _scaled(backend, pk, witnesses, s), _scaled(backend, pk, witnesses, r)
     with run_phase(Phase.MSM_B_G2, on_phase, None):
         B = backend.msm(key.b_g2.bases, key.b_g2.rows_of_scalars(witnesses, ones, s_limbs))
     with run_phase(Phase.MSM_C, on_phase, None):
-        values = np.concatenate(
-            [
-                witnesses[:, pk.metadata.public + 1 :],
-                h,
-                _scaled(backend, pk, witnesses, s),
-                _scaled(backend, pk, witnesses, r),
-            ],
-            axis=1,
-        )
+        values = np.concatenate([witnesses[:, pk.metadata.public + 1 :], h, s_z, r_z], axis=1)
         rs = limbs_from_ints([x * y % order for x, y in zip(r, s, strict=True)], 4)
         C = backend.msm(together.bases, together.rows_of_scalars(values, s_limbs, r_limbs, rs))
     return [Proof(curve.name, A[row], B[row], C[row]) for row in range(rows)]

@@ -7,7 +7,7 @@ still have kept it and forge proofs, so the key is marked as a development key.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -45,6 +45,7 @@ def setup(
     circuit: str = "",
     parameters: Mapping[str, int] | None = None,
     threads: int = 1,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> ProvingKey:
     """Make a development key for a constraint system.
 
@@ -54,6 +55,8 @@ def setup(
         Source of the trapdoor; anything but :mod:`secrets` is for tests.
     circuit, parameters
         Recorded in the key's metadata.
+    on_progress
+        Called with the number of multiplications made so far, and of all.
 
     Raises
     ------
@@ -65,14 +68,15 @@ def setup(
     About 4 ``variables`` + n multiplications of a fixed base in G1 and ``variables`` in G2, for a domain of n points.
     """
     backend = backend or kernels.get_backend()
-    n = _check(r1cs, curve)
+    n, c = _check(r1cs, curve)
     trapdoor = _draw(curve, n, rng)
-    u, v, w = _qap_at_tau(r1cs, trapdoor.tau, n, backend)
+    u, v, w = _qap_at_tau(r1cs, c, trapdoor.tau, n, backend)
     scalars_g1, scalars_g2 = _exponents(
         r1cs, trapdoor, (u, v, w), _odd_lagrange(curve, trapdoor.tau, n, backend), backend
     )
-    g1 = _in_group(curve, "g1", scalars_g1, backend, threads)
-    g2 = _in_group(curve, "g2", scalars_g2, backend, threads)
+    progress = _Progress(sum(map(len, (*scalars_g1.values(), *scalars_g2.values()))), on_progress)
+    g1 = _in_group(curve, "g1", scalars_g1, backend, threads, progress)
+    g2 = _in_group(curve, "g2", scalars_g2, backend, threads, progress)
     metadata = KeyMetadata(
         circuit=circuit,
         parameters=dict(parameters or {}),
@@ -98,7 +102,7 @@ def setup(
     )
 
 
-def _check(r1cs: R1CS, curve: Curve) -> int:
+def _check(r1cs: R1CS, curve: Curve) -> tuple[int, SparseMatrix]:
     if r1cs.curve != curve:
         raise BadInput(f"the constraint system is over {r1cs.curve.name}, the key is to be on {curve.name}")
     if not r1cs.constraints:
@@ -106,7 +110,9 @@ def _check(r1cs: R1CS, curve: Curve) -> int:
     n = domain_size(r1cs.constraints, r1cs.public)
     if n.bit_length() > curve.two_adicity:  # the odd coset needs roots of order 2n
         raise BadInput(f"{r1cs.constraints} constraints are more than {curve.name} has roots of unity for")
-    return n
+    if r1cs.c is None:
+        raise BadInput("the matrix C of the constraint system is not known; read the system from its .r1cs file")
+    return n, r1cs.c
 
 
 def _draw(curve: Curve, n: int, rng: Randomness) -> _Trapdoor:
@@ -134,13 +140,12 @@ def _odd_lagrange(curve: Curve, tau: int, n: int, backend: Backend) -> Limbs:
     return np.ascontiguousarray(_lagrange(curve, tau, 2 * n, backend)[1::2])
 
 
-def _qap_at_tau(r1cs: R1CS, tau: int, n: int, backend: Backend) -> tuple[Limbs, Limbs, Limbs]:
+def _qap_at_tau(r1cs: R1CS, c: SparseMatrix, tau: int, n: int, backend: Backend) -> tuple[Limbs, Limbs, Limbs]:
     """u_i(tau), v_i(tau), w_i(tau) for every variable i, standard form."""
     lagrange = _lagrange(r1cs.curve, tau, n, backend)
     rows = np.ascontiguousarray(lagrange[: r1cs.constraints])
     u, v, w = (
-        backend.sparse_product(r1cs.curve, transposed(matrix, r1cs.variables), rows)
-        for matrix in (r1cs.a, r1cs.b, r1cs.c)
+        backend.sparse_product(r1cs.curve, transposed(matrix, r1cs.variables), rows) for matrix in (r1cs.a, r1cs.b, c)
     )
     binding = np.ascontiguousarray(lagrange[r1cs.constraints : r1cs.constraints + r1cs.public + 1])
     u[: r1cs.public + 1] = backend.add(r1cs.curve, np.ascontiguousarray(u[: r1cs.public + 1]), binding)
@@ -191,12 +196,33 @@ def _exponents(
     return in_g1, in_g2
 
 
+class _Progress:
+    """Counts multiplications for whoever watches."""
+
+    def __init__(self, total: int, on_progress: Callable[[int, int], None] | None) -> None:
+        self._done, self._total, self._on_progress = 0, total, on_progress
+
+    def add(self, count: int) -> None:
+        self._done += count
+        if self._on_progress is not None:
+            self._on_progress(self._done, self._total)
+
+
+_CHUNK = 1 << 16
+"""Multiplications between two reports of progress; each call makes the table of the generator's multiples again."""
+
+
 def _in_group(
-    curve: Curve, group: Group, scalars: dict[str, Limbs], backend: Backend, threads: int
+    curve: Curve, group: Group, scalars: dict[str, Limbs], backend: Backend, threads: int, progress: _Progress
 ) -> dict[str, Limbs]:
-    """Each set of scalars times the generator, in one call."""
+    """Each set of scalars times the generator."""
     generator = points_from_ints(curve, group, [curve.g1_generator if group == "g1" else curve.g2_generator])[0]
-    points = backend.multiply_base(curve, group, generator, np.concatenate(list(scalars.values())), threads)
+    together = np.concatenate(list(scalars.values()))
+    points = np.empty((len(together), *curve.point_shape(group)), np.uint64)
+    for start in range(0, len(together), _CHUNK):
+        chunk = together[start : start + _CHUNK]
+        points[start : start + _CHUNK] = backend.multiply_base(curve, group, generator, chunk, threads)
+        progress.add(len(chunk))
     ends = np.cumsum([len(values) for values in scalars.values()])
     parts = (np.ascontiguousarray(part) for part in np.split(points, ends[:-1]))
     return dict(zip(scalars, parts, strict=True))

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from kernels.curves import Curve
     from kernels.encoding import Limbs
 
-PublicInputs: TypeAlias = "Limbs | Sequence[int]"
-"""``uint64[public, 4]`` in standard form, or integers; without the leading constant 1."""
+PublicInputs: TypeAlias = "Limbs | Sequence[int | bytes]"
+"""``uint64[public, 4]`` in standard form, or integers, or 32 bytes for each, big-endian as a word of the EVM; without
+the leading constant 1."""
+_WORD_BYTES = 32
 
 ONE = limbs_from_ints([1], 4)
 """The statement's constant signal."""
@@ -131,11 +133,21 @@ def public_input_limbs(vk: VerifyingKey, public_inputs: PublicInputs) -> Limbs:
     return public_inputs if isinstance(public_inputs, np.ndarray) else limbs_from_ints(values, 4)
 
 
-def _integers(values: Sequence[int]) -> list[int]:
+def _integers(values: Sequence[int | bytes]) -> list[int]:
+    if isinstance(values, bytes | bytearray | str):
+        raise BadInput("public inputs must be a sequence with one element each; prover.formats.eip decodes bytes")
     try:
-        return [operator.index(value) for value in values]
+        return [_integer(index, value) for index, value in enumerate(values)]
     except TypeError:
-        raise BadInput("public inputs must be integers") from None
+        raise BadInput("public inputs must be integers, or bytes of 32 each") from None
+
+
+def _integer(index: int, value: int | bytes) -> int:
+    if not isinstance(value, bytes):
+        return operator.index(value)
+    if len(value) != _WORD_BYTES:
+        raise BadInput(f"public input {index} has {len(value)} bytes; write {_WORD_BYTES}, big-endian")
+    return int.from_bytes(value, "big")
 
 
 def proof_faults(key: PreparedVerifyingKey, proofs: Sequence[Proof]) -> list[str | None]:

@@ -351,3 +351,38 @@ def test_down_without_a_service_is_done_already(tmp_path, capsys):
 def test_submit_wants_one_source_of_witnesses(more, capsys):
     assert cli.main(["submit", "--circuit", "multiply", *more]) == 2
     assert "either --batch N" in capsys.readouterr().err
+
+
+# --- leaving
+
+
+def test_the_program_leaves_with_its_exit_code_and_everything_said():
+    for arguments, code in ((("r1cs", "info", "none.r1cs"), 2), (("--json", "fly"), 2), (("--version",), 0)):
+        ran = shell(*arguments)
+        assert ran.returncode == code
+        assert ran.stderr if code else ran.stdout
+
+
+def test_a_reader_who_has_left_is_no_failure(tmp_path):
+    import os
+
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "cluster.cli", "r1cs", "info", str(tmp_path / "none")]
+    ran = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=writing, check=False, timeout=60)
+    os.close(writing)
+    assert ran.returncode in {1, 2}, "not killed, not 0"
+
+
+def test_garbage_is_collected_again_where_a_command_runs_long(command):
+    import gc
+
+    collecting = []
+    command(lambda *_: collecting.append(gc.isenabled()) or 0)
+    gc.disable()
+    try:
+        cli.main(["r1cs", "info"])
+        cli.main(["status"])
+    finally:
+        gc.enable()
+    assert collecting == [False, True]

@@ -1,11 +1,11 @@
 """Progress for those who watch, and silence for the others."""
 
 import io
+import time
 
 import pytest
 
-from cluster import progress
-from cluster.progress import compilation_shown, kernels_shown, proofs_bar
+from cluster.progress import compilation_shown, kernels_shown, proofs_bar, steps_shown
 from cluster.rendering import Console
 from kernels.cpu import compilation
 from kernels.cpu.compilation import Compiled
@@ -18,7 +18,7 @@ class Terminal(io.StringIO):
 
 @pytest.fixture(params=["warm", "cold"])
 def cache(request, tmp_path, monkeypatch):
-    monkeypatch.setattr(progress, "kernel_cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(compilation, "kernel_cache_folder", lambda: tmp_path)
     monkeypatch.setenv("NO_COLOR", "1")
     if request.param == "warm":
         (tmp_path / "x.kernel").touch()
@@ -67,3 +67,16 @@ def test_bar_of_proofs_only_for_people(watched):
         bar.update(3)
         bar.refresh()
     assert ("ringct: 3/3" in log.getvalue()) is watched
+
+
+@pytest.mark.parametrize("watched", [True, False])
+def test_steps_of_a_long_computation_only_for_people(watched):
+    log = Terminal() if watched else io.StringIO()
+    with steps_shown(console(log), "checking") as show:
+        show(0, 4)
+        time.sleep(0.6 if watched else 0)  # a short one is not worth a line
+        show(1, 4)
+        time.sleep(0.2 if watched else 0)  # nor is every step
+        show(3, 4)
+    assert ("checking:  75 %" in log.getvalue()) is watched
+    assert bool(log.getvalue()) is watched

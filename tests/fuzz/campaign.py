@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from kernels import CURVES, Backend, Curve
-from tests.fuzz import pairings, points, proofs, scalars
+from tests.fuzz import encodings, files, pairings, points, proofs, scalars
 from tests.fuzz.case import Case, backends_of
 
 Check = Callable[[Case], None]
@@ -27,6 +27,8 @@ CHECKS: dict[Check, float] = {
     pairings.check_pairing_product: 10,
     pairings.check_pairing_equation: 6,
     proofs.check_proof: 12,
+    encodings.check_encodings: 4,
+    files.check_files: 8,
 }
 """What is checked, and how often relative to one another."""
 

@@ -63,3 +63,20 @@ def test_the_least_recently_used_value_is_dropped():
         cache.get(key, lambda key=key: key)
     assert cache.get("a", lambda: pytest.fail("was dropped")) == "a"
     assert cache.get("b", lambda: "again") == "again"
+
+
+def test_pinned_values_neither_count_nor_go():
+    made = []
+    once = ComputedOnce(capacity=1)
+
+    def value(key):
+        return once.get(key, lambda: made.append(key) or key)
+
+    once.pin("a")
+    for key in ("a", "b", "a", "c", "a", "c"):
+        assert value(key) == key
+    assert made == ["a", "b", "c"]
+    once.pin("a", pinned=False)
+    value("c")
+    value("a")
+    assert made == ["a", "b", "c", "a"], "the oldest one went when its pin was gone"

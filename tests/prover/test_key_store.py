@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import shutil
 import threading
@@ -133,3 +134,13 @@ def test_the_default_directory(monkeypatch, tmp_path):
     monkeypatch.delenv("FASTPATH_PROVER_KEY_DIR")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     assert default_key_directory() == tmp_path / "fastpath-prover" / "keys"
+
+
+def test_a_key_without_the_matrix_c_is_stored_without_it(multiply_key, tmp_path):
+    r1cs = dataclasses.replace(multiply_key.r1cs, c=None)
+    key_id = save_key(dataclasses.replace(multiply_key, r1cs=r1cs), tmp_path)
+    assert key_id != multiply_key.key_id
+    again = load_key(tmp_path, key_id)
+    assert again.r1cs.c is None
+    assert again.key_id == key_id
+    assert not list((tmp_path / key_id).glob("c_*"))

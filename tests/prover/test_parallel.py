@@ -42,11 +42,12 @@ class Faulty:
     def __getattr__(self, name):
         return getattr(self._backend, name)
 
-    def msm(self, bases, *args, **kwargs):
+    def msm(self, bases, scalars, *args, **kwargs):
         with self._lock:
             faulty = bases.group == "g2" and self.faults > 0
             self.faults -= faulty
-        return self._wrong if faulty else self._backend.msm(bases, *args, **kwargs)
+        right = self._backend.msm(bases, scalars, *args, **kwargs)
+        return np.broadcast_to(self._wrong, right.shape) if faulty else right
 
 
 def test_every_proof_is_returned_verified(parallel, multiply, multiply_key, witnesses):

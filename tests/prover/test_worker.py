@@ -151,3 +151,20 @@ def test_it_tells_what_it_is_and_does(worker, multiply_id):
     assert repr(worker) == f"ProverWorker(w0, {backend}, threads=2)"
     progress = worker.progress()
     assert progress["kernels"] >= progress["compiled"] >= 0
+
+
+def test_pinned_keys_are_at_hand_again_in_a_new_worker(ray_cluster, worker, multiply_id, directory):
+    from prover.worker import ProverWorker
+
+    vault = ray_cluster.get_actor(worker._vault_name, namespace=worker._vault_namespace)
+    ray_cluster.get(vault.pin.remote(multiply_id, True))
+    again = ProverWorker("w1", (worker._vault_name, worker._vault_namespace), 1, str(directory))
+    try:
+        end = time.monotonic() + 60
+        while multiply_id not in again._keys._pinned:
+            assert time.monotonic() < end, "not loaded"
+            time.sleep(0.05)
+        assert multiply_id in again._keys._futures
+    finally:
+        again._pool.close()
+        ray_cluster.get(vault.pin.remote(multiply_id, False))

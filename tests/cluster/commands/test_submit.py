@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from cluster.commands.submit import _output_folder, _read, _write
+from cluster.commands.submit import _output_folder, _write
+from cluster.submission import read_witnesses
 from prover.circuits import get_circuit
 from prover.errors import BadInput
 
@@ -18,7 +19,7 @@ def circuit():
 def test_witnesses_are_read_as_written(circuit, tmp_path):
     witnesses = circuit.random_witnesses(3, seed=1)
     np.save(tmp_path / "w.npy", witnesses)
-    assert np.array_equal(_read(str(tmp_path / "w.npy"), circuit), witnesses)
+    assert np.array_equal(read_witnesses([str(tmp_path / "w.npy")], "bn254", circuit.r1cs.variables), witnesses)
 
 
 @pytest.mark.parametrize(
@@ -34,19 +35,19 @@ def test_witnesses_are_read_as_written(circuit, tmp_path):
 def test_other_arrays_are_refused(circuit, tmp_path, spoil):
     np.save(tmp_path / "w.npy", spoil(circuit.random_witnesses(3, seed=1)), allow_pickle=True)
     with pytest.raises(BadInput, match="--witnesses"):
-        _read(str(tmp_path / "w.npy"), circuit)
+        read_witnesses([str(tmp_path / "w.npy")], "bn254", circuit.r1cs.variables)
 
 
 @pytest.mark.parametrize("content", [b"", b"junk", b"\x93NUMPY\x01\x00"])
 def test_files_that_hold_no_array_are_refused(circuit, tmp_path, content):
     (tmp_path / "w.npy").write_bytes(content)
     with pytest.raises(BadInput, match="cannot be read"):
-        _read(str(tmp_path / "w.npy"), circuit)
+        read_witnesses([str(tmp_path / "w.npy")], "bn254", circuit.r1cs.variables)
 
 
 def test_a_file_that_is_not_there_is_refused(circuit, tmp_path):
     with pytest.raises(BadInput, match="cannot be read"):
-        _read(str(tmp_path / "none.npy"), circuit)
+        read_witnesses([str(tmp_path / "none.npy")], "bn254", circuit.r1cs.variables)
 
 
 def test_the_output_folder_is_made_or_refused_before_work(tmp_path):
@@ -64,7 +65,7 @@ def test_only_good_proofs_are_written(tmp_path):
         return SimpleNamespace(index=index, error=error, proof=proof, public_inputs=statement)
 
     jobs = (job(0), job(1, BadInput("x")), job(2))
-    _write(tmp_path, SimpleNamespace(jobs=jobs, invalid=frozenset({2})))
+    _write(tmp_path, SimpleNamespace(jobs=jobs, invalid=frozenset({2})), "bytes")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["000000.proof", "000000.public"]
     assert (tmp_path / "000000.proof").read_bytes() == b"\0"
     assert len((tmp_path / "000000.public").read_bytes()) == 64

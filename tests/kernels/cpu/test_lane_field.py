@@ -79,6 +79,54 @@ def test_formulas_equal_integer_arithmetic_on_edge_operands(field, native):
             assert got < 2 * p
 
 
+def below_2p(ring, a, b):
+    """5 a - 2 b and a - b below 2p, from limbs that nobody has carried."""
+    many = a + a + a + a + a
+    return (many - b - b).reduced(2 * ring.modulus), (a - b).reduced(2 * ring.modulus)
+
+
+@pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.name)
+def test_uncarried_values_near_multiples_of_p_are_reduced(field, native):
+    p, limbs = field.modulus, limb_count(field)
+    formula = operation(LaneSpec(field, native), below_2p, (1, 1), 2, with_ring=True)
+    kernels = KernelSet(f"test.{field.name}.reduced.{native}")
+
+    @kernels.kernel(U64, U64, U64_OUT)
+    def run(left, right, out):
+        for i in range(len(left) // (limbs * 8)):
+            formula(out, i, left, i, right, i)
+
+    # Every limb borrows, every step of the table has values just below and just above it.
+    step = 1 << (p.bit_length() - 1)
+    low = 1 << (RADIX * (limbs - 1))
+    edges = [
+        0,
+        1,
+        MASK,
+        low,
+        low - 1,
+        low + 1,
+        step,
+        step - 1,
+        step + 1,
+        p,
+        p - 1,
+        p + 1,
+        2 * p - 1,
+        (2 * p - 1) & -low,
+    ]
+    edges += [value + d for i in range(1, 10) for d in (-1, 0, 1) if 0 <= (value := i * step // 5) + d < 2 * p]
+    pairs = list(product(edges, repeat=2))
+    pairs += [pairs[-1]] * (-len(pairs) % LANES)
+    left, right = (to_lanes(field, [pair[side] for pair in pairs]) for side in (0, 1))
+    out = np.empty((len(pairs) // LANES, 2, limbs, LANES), np.uint64)
+    run(left.reshape(-1), right.reshape(-1), out.reshape(-1))
+    for place, wanted in ((0, lambda a, b: 5 * a - 2 * b), (1, lambda a, b: a - b)):
+        for got, (a, b) in zip(from_lanes(out[:, place]), pairs, strict=True):
+            assert got % p == wanted(a, b) % p
+            assert got < 2 * p
+
+
 def test_values_and_limbs_without_room_are_refused_while_building():
     function = ir.Function(ir.Module(), ir.FunctionType(ir.VoidType(), []), "f")
     ring = LaneField(BN254.fr, ir.IRBuilder(function.append_basic_block()), native=False)

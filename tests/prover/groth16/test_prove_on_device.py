@@ -1,5 +1,6 @@
 """Batches of one key on the emulated device: verified proofs, each item's own error, and the CPU where it fails."""
 
+import dataclasses
 import logging
 
 import numpy as np
@@ -187,3 +188,19 @@ def test_single_proofs_go_through_the_device_too(key, witnesses, open_device):
     backend = open_device(checked=False)
     proof = groth16.prove(key, witnesses[0], backend)
     groth16.verify(key.verifying_key, proof, witnesses[0][1:3], CPU)
+
+
+def test_a_key_without_the_matrix_c_blames_the_witness_and_not_the_device(key, witnesses, open_device, pool):
+    """As a ``.zkey`` gives it: a wrong witness is seen only by its proof, and must not cost the service its device."""
+    backend = open_device()
+    without = dataclasses.replace(key, r1cs=dataclasses.replace(key.r1cs, c=None))
+    wrong = witnesses.copy()
+    wrong[1, 3, 0] += 1
+    result = batch(without, wrong, backend, pool)
+    assert set(result.errors) == {1}
+    assert type(result.errors[1]) is BadInput
+    assert "does not satisfy the key's circuit" in str(result.errors[1])
+    assert backend.health().state == "healthy"
+    with pytest.raises(BadInput, match="does not satisfy the key's circuit"):
+        groth16.prove(without, wrong[1], backend)
+    assert backend.health().state == "healthy"
