@@ -8,7 +8,8 @@ from cluster.topology import WorkerPlan
 from tests.cuda_emulator import Faults
 
 pytestmark = pytest.mark.ray
-OPERATIONS_OF_THE_SELF_TEST = 20_000
+CALLS_OF_A_START = 4_000
+"""More than the calls of a device that its self-test and the warm-up make (under a thousand each)."""
 
 
 @pytest.fixture
@@ -82,7 +83,7 @@ def test_a_batch_of_ringct_proofs_through_the_service(start_gpu_service):
 
 
 def test_a_lost_device_costs_no_job_and_its_worker_comes_back_with_one(start_gpu_service):
-    client = start_gpu_service(Faults(lost_at_call=OPERATIONS_OF_THE_SELF_TEST))
+    client = start_gpu_service(Faults(lost_at_call=CALLS_OF_A_START))
     first = gpu_worker(client)
     assert first["gpu"]["state"] == "healthy"
     key = client.circuit("ringct", depth=1, inputs=1, outputs=1)
