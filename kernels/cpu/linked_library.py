@@ -1,7 +1,8 @@
 """Functions that only other compiled functions call: kept as code to link, without machine code of their own.
 
-Numba optimises every function with all it calls and makes machine code of it, then does the same for its callers,
-though these contain it. Libraries of this kind leave both to the kernel at the end, which takes half the time.
+Numba makes machine code of every function with all it calls, then does the same for its callers, though these contain
+it. Libraries of this kind leave that to the kernel at the end. They are optimised all the same: the additions of a
+multi-scalar multiplication are 15 % slower if only the kernel is, as a whole.
 """
 
 from __future__ import annotations
@@ -29,9 +30,6 @@ class _LinkedLibrary(JITCodeLibrary):  # type: ignore[misc]  # numba is untyped
 
     def get_pointer_to_function(self, _name: str) -> int:
         return 0
-
-    def _optimize_final_module(self) -> None:
-        """Nothing: the kernel is optimised as a whole."""
 
     def _finalize_final_module(self) -> None:
         self._finalize_dynamic_globals()
