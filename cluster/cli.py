@@ -38,6 +38,8 @@ SETTINGS: Final = {
     "max_jobs": "unfinished jobs the queue holds",
     "max_mib": "MiB of witnesses the queue holds",
     "max_batch": "jobs in one batch",
+    "tenants": "who may submit, and their shares: blue=2,green=1",
+    "tenant": "whom to submit for",
     "start_timeout_s": "seconds to wait for the start",
     "drain_timeout_s": "seconds that down waits for unfinished jobs",
 }
@@ -147,11 +149,12 @@ def _add_demo(commands: Any) -> None:  # noqa: ANN401 - see _command
 
 
 def _add_up(commands: Any) -> None:  # noqa: ANN401 - see _command
-    _command(commands, "up", "start the service on this machine, with its dashboard and metrics", SETTINGS)
+    of_service = (setting for setting in SETTINGS if setting != "tenant")
+    _command(commands, "up", "start the service on this machine, with its dashboard and metrics", of_service)
 
 
 def _add_submit(commands: Any) -> None:  # noqa: ANN401 - see _command
-    parser = _command(commands, "submit", "prove a batch on the running service", _CLIENT_SETTINGS)
+    parser = _command(commands, "submit", "prove a batch on the running service", (*_CLIENT_SETTINGS, "tenant"))
     parser.add_argument("--circuit", choices=CIRCUITS, help="a built-in circuit")
     parser.add_argument("--key", metavar="KEY", help="instead of it a key: its id in the service, or its file")
     parser.add_argument("--curve", choices=CURVES, default=CURVES[0], help="default: %(default)s")
