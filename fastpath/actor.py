@@ -8,7 +8,7 @@ A worker is any actor handle with these methods::
     run_group(key_id, witness_refs, rows, job_ids) -> list[dict]   # one per job, in order, with the fields
                                 # status "ok" | "error", payload, public_inputs, error, seconds, maybe peak_bytes
     cancel(job_ids) -> None     # best effort; must answer while run_group works
-    health() -> dict            # anything, once it can work
+    health() -> dict            # once it can work: its "pid", and anything else
 
 A worker may also have ``probe()``, which returns only after a task whose answer is known has come out right (its health
 is asked otherwise), ``load_key(key_id)`` and ``release_key(key_id)``, and ``steps(job_ids) -> dict`` of where jobs are.
@@ -83,6 +83,7 @@ class FastPath:
         self._idle = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._watched: set[str] = set()
+        self._ending: dict[str, int] = {}  # processes that were told to end, by worker
         self._timer: asyncio.TimerHandle | None = None
         self._deciding = QuantileSketch()
         self._metrics_factory = metrics_factory
@@ -289,8 +290,7 @@ class FastPath:
             _log.error("%s", alarm)
         for worker in effects.recycles:
             if handle := self._handles.get(worker):
-                ray.kill(handle, no_restart=False)
-                self._watch_for(worker, handle)
+                self._spawn(self._recycle(worker, handle))
         for worker in effects.probes:
             if handle := self._handles.get(worker):
                 self._spawn(self._probe(worker, handle))
@@ -299,6 +299,14 @@ class FastPath:
                 handle = self._handles.get(worker)
                 for key_id in key_ids if hasattr(handle, method) else ():
                     getattr(handle, method).remote(key_id)
+
+    async def _recycle(self, name: str, handle: Any) -> None:  # noqa: ANN401 - duck-typed
+        """Restart a worker. It is back when another process answers: the old one may do so until it has ended."""
+        with contextlib.suppress(Exception):  # one that does not answer has nothing to be mistaken for
+            health = await asyncio.wait_for(asyncio.wrap_future(handle.health.remote().future()), _HEALTH_TIMEOUT_S)
+            self._ending[name] = health["pid"]
+        ray.kill(handle, no_restart=False)
+        self._watch_for(name, handle)
 
     async def _probe(self, name: str, handle: Any) -> None:  # noqa: ANN401 - duck-typed
         """Have a worker in quarantine do a task whose answer is known."""
@@ -363,7 +371,8 @@ class FastPath:
         try:
             while self._is_current(name, handle):
                 try:
-                    await asyncio.wait_for(asyncio.wrap_future(handle.health.remote().future()), _HEALTH_TIMEOUT_S)
+                    answer = asyncio.wrap_future(handle.health.remote().future())
+                    health = await asyncio.wait_for(answer, _HEALTH_TIMEOUT_S)
                 except ActorDiedError:
                     _log.error("worker %s has ended for good", name)
                     await self.remove_worker(name)
@@ -371,6 +380,10 @@ class FastPath:
                     _log.info("worker %s is not back yet: %s", name, type(error).__name__)
                     await asyncio.sleep(_HEALTH_EVERY_S)
                 else:
+                    if name in self._ending and health["pid"] == self._ending[name]:
+                        await asyncio.sleep(_HEALTH_EVERY_S)
+                        continue
+                    self._ending.pop(name, None)
                     self._scheduler.worker_back(name)
                     return
         finally:

@@ -131,7 +131,7 @@ class R1CS:
         return self.a, self.b, self.c
 
     def _wrong_rows(
-        self, witnesses: Limbs, backend: Backend, should_stop: Callable[[], bool] | None
+        self, witnesses: Limbs, backend: Backend, should_stop: Callable[[], bool] | None = None
     ) -> npt.NDArray[np.bool_]:
         # The products keep the witness' standard form, and a Montgomery product of two of them is (Az Bz) / R.
         products = []
