@@ -26,4 +26,4 @@ def outside_group(backend: Backend, curve: Curve, group: Group, points: Limbs) -
 
 def is_infinity(points: Limbs) -> npt.NDArray[np.bool_]:
     """Whether each of ``n`` points is the point at infinity."""
-    return np.logical_not(points.reshape(len(points), -1).any(axis=1))
+    return np.logical_not(points.any(axis=tuple(range(1, points.ndim))))
