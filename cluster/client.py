@@ -52,6 +52,7 @@ Witness: TypeAlias = "Limbs | Path | str | BadInput"
 
 _HEALTH_TIMEOUT_S: Final = 5.0
 _SETUP_TIMEOUT_S: Final = 3600.0
+_SETUP_RETRIES: Final = 2
 _PASSED_S: Final = 1e-6
 """What is left of a deadline that passed before the batch was submitted: the service says so, job by job."""
 
@@ -163,7 +164,9 @@ class Client:
             If there is no such circuit, curve or parameter.
         """
         circuit = get_circuit(name, curve, **parameters)
-        call = self._any_worker.setup_circuit.remote(name, circuit.curve.name, parameters)
+        # Setting up twice gives the same key, so a worker that has just died is no reason to fail.
+        setup = self._any_worker.setup_circuit.options(max_task_retries=_SETUP_RETRIES)
+        call = setup.remote(name, circuit.curve.name, parameters)
         return self.key(answer(call, _SETUP_TIMEOUT_S))
 
     def add_key(self, path: Path | str, *, name: str = "", r1cs: Path | str | None = None) -> Key:

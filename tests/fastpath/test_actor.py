@@ -234,15 +234,16 @@ def test_a_device_that_proves_wrongly_is_restarted_and_probed_before_it_gets_wor
     fastpath, (worker,) = service(attempts=1)
     pid = ray_cluster.get(worker.health.remote())["pid"]
     wrong, _ = submit(ray_cluster, fastpath, [-4])
-    following, _ = submit(ray_cluster, fastpath, [4])
     assert collect(ray_cluster, fastpath, wrong, 1)[0].error.code == "invalid_proof"
+    following, _ = submit(ray_cluster, fastpath, [4])
     assert collect(ray_cluster, fastpath, following, 1)[0].payload == b"8"
     # This process's connection may still lead to the process that has ended.
     health = ray_cluster.get(worker.health.options(max_task_retries=-1).remote())
     assert health["pid"] != pid
     assert health["probed"] >= 1
     stats = ray_cluster.get(fastpath.stats.remote())
-    assert (stats.counters.invalid_proofs, stats.counters.alarms, stats.errors) == (1, 1, {"invalid_proof": 1})
+    # The first time it may be the device's fault, so the job gets another attempt, after the restart and a probe.
+    assert (stats.counters.invalid_proofs, stats.counters.alarms, stats.errors) == (2, 2, {"invalid_proof": 2})
     assert stats.workers[0].breaker == "closed"
     assert stats.workers[0].breaker_opened >= 1  # a probe may meet the process before it has ended
 
