@@ -82,6 +82,7 @@ def test_a_batch_of_ringct_proofs_through_the_service(start_gpu_service):
     assert after["proofs"] == 5
 
 
+@pytest.mark.gpu_full  # three minutes: a second device has to start
 def test_a_lost_device_costs_no_job_and_its_worker_comes_back_with_one(start_gpu_service):
     client = start_gpu_service(Faults(lost_at_call=CALLS_OF_A_START))
     first = gpu_worker(client)
