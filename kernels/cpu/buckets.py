@@ -1,7 +1,7 @@
 """Which rows go into which bucket: the index work of a multi-scalar multiplication, the same for every group.
 
-An *entry* names a row and a sign (see :mod:`kernels.cpu.lane_rows`). Entries lie sorted by bucket: those of bucket b at
-``starts[b]`` to ``starts[b + 1]``.
+An *entry* names a row and a sign: ``index << 2 | in_workspace << 1 | negative``, in uint32. Entries lie sorted by
+bucket: those of bucket b at ``starts[b]`` to ``starts[b + 1]``.
 
 A bucket of magnitude k counts k times. Instead of running through all of them, :attr:`BucketKernels.regroup` makes two
 short lists of each long one: with k = hi 2^h + lo, the sum of k bucket_k is 2^h times that of hi row_hi, plus that of
@@ -21,6 +21,7 @@ from numba import types
 from kernels.cpu.compilation import I64, I64_OUT, U8, U32, U32_OUT, U64, KernelSet, compiled_once
 
 INT = types.int64
+MAX_ROWS = 1 << 30  # an entry has 30 bits for the index
 CHUNK = 1024  # digits at a time, in the first-level cache
 
 

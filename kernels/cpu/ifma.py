@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -11,9 +11,11 @@ import numpy.typing as npt
 from kernels import pairing_equation
 from kernels.backend import Array, Bases, CombinationAnswer, EquationAnswer, PairingEquation
 from kernels.cpu import lane_membership
+from kernels.cpu import msm as msm_algorithm
+from kernels.cpu.bucket_msm import Arithmetic
 from kernels.cpu.features import has_ifma
+from kernels.cpu.lane_buckets import eight_lanes
 from kernels.cpu.lane_field import LANES
-from kernels.cpu.lane_msm import lane_bases, lane_msm
 from kernels.cpu.lane_multiples import LaneMultiples
 from kernels.cpu.lane_ntt import lane_ntt
 from kernels.cpu.lane_pairing import PAIRS_PAY_FROM, miller_values
@@ -73,25 +75,19 @@ class IfmaBackend(PortableBackend):
         self._native = native
 
     def load_bases(self, curve: Curve, group: Group, points: Array, table_bytes: int = 0) -> Bases:
-        """Convert points to rows and precompute multiples of them in at most ``table_bytes``.
-
-        Tables pay when a key is used more often than a few times: they save the doublings and all but a few of the
-        bucket sets.
-        """
-        points = check_points(curve, group, points)
-        prepared = lane_bases(curve, group, points, table_bytes, self._native)
-        kept = points if len(points) < LANES_PAY_FROM else points[:0].copy()
-        return Bases(curve, group, kept, prepared, len(points))
+        """Convert points to rows and precompute multiples of them; see :meth:`PortableBackend.load_bases`."""
+        bases = super().load_bases(curve, group, points, table_bytes)
+        return replace(bases, points=np.ascontiguousarray(points)) if len(points) < LANES_PAY_FROM else bases
 
     def msm(
         self, bases: Bases, scalars: Array, threads: int = 1, should_stop: Callable[[], bool] | None = None
     ) -> Array:
         """Sum of scalars[i] * points[i]; a leading batch dimension gives one sum each."""
-        scalars = check_scalars(bases, scalars)
-        if bases.prepared.plan.tables == 1 and len(bases) < LANES_PAY_FROM:
+        if bases.prepared.plan.tables > 1 or len(bases) >= LANES_PAY_FROM:
             return super().msm(bases, scalars, threads, should_stop)
+        scalars = check_scalars(bases, scalars)
         batch = scalars if scalars.ndim == 3 else scalars[np.newaxis]
-        sums = lane_msm(bases, batch, threads, should_stop, self._native)
+        sums = np.array([msm_algorithm.msm(bases, vector, threads, should_stop) for vector in batch], np.uint64)
         return sums.reshape(*scalars.shape[:-2], *bases.curve.point_shape(bases.group))
 
     def ntt(
@@ -122,6 +118,9 @@ class IfmaBackend(PortableBackend):
         if group == "g1":
             return lane_membership.in_subgroup(curve, points, native=self._native)
         return LaneMultiples(curve, group, native=self._native).in_subgroup(points)
+
+    def _arithmetic(self, curve: Curve, group: Group) -> Arithmetic:
+        return eight_lanes(curve, group, self._native)
 
     def _product_kernel(self, curve: Curve) -> Callable[..., None]:
         return lane_multiply(curve, self._native)

@@ -55,7 +55,7 @@ def additions(curve: Curve, group: Group, native: bool) -> Additions:
     """Make the intrinsics of a group."""
     spec = LanePointSpec(curve, 1 if group == "g1" else 2, native)
     layout = RowLayout(spec, curve.fp.limbs, spec.degree)
-    return Additions(_ask(layout), _begin(spec, layout), _finish(spec, layout))
+    return Additions(ask_for_rows(layout), _begin(spec, layout), _finish(spec, layout))
 
 
 Generate = Callable[..., ir.Value]
@@ -65,7 +65,9 @@ def _array(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Seque
     return context.make_array(signature.args[number])(context, builder, arguments[number]).data
 
 
-def _ask(layout: RowLayout) -> Any:
+def ask_for_rows(layout: RowLayout) -> Any:
+    """Make :attr:`Additions.ask`, which is the same for rows of any form."""
+
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Sequence[Any]) -> ir.Value:
         table, workspace, entries = (_array(context, builder, signature, arguments, n) for n in range(3))
         layout.ask_for(builder, layout.rows(builder, table, workspace, builder.gep(entries, [arguments[3]])))

@@ -1,87 +1,54 @@
-"""Sums of buckets in lanes.
-
-Every bucket is summed by a tree of affine additions, a level of all buckets at once, so that thousands of additions
-share one inversion; short lists of buckets are weighed by running sums, a list a lane. A level takes the fast addition
-first. If the product of its denominators is zero, it met equal or opposite points and is done again by the addition
-that treats every case; from then on infinity may occur, and all later levels of these buckets use that one. A sum that
-ends as infinity loses its entry, so the fast addition never meets infinity.
-
-References
-----------
-D. J. Bernstein et al., "Faster batch forgery identification", 2012, section 4 (buckets).
-P. L. Montgomery, "Speeding the Pollard and elliptic curve methods of factorization", 1987, section 10.3.1 (shared
-inversions).
-"""
+"""Sums of buckets in lanes, eight additions at a time; see :mod:`kernels.cpu.bucket_sums`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import functools
 from typing import Any
 
 import numpy as np
 from numba import types
 
-from kernels.cpu.compilation import I64, I64_OUT, U32, U32_OUT, U64, U64_OUT, KernelSet, compiled_once, copy_words
+from kernels.cpu.bucket_msm import Arithmetic
+from kernels.cpu.bucket_sums import BucketSums, ChunkAdditions, bucket_summer
+from kernels.cpu.compilation import I64, U32, U64, U64_OUT, KernelSet, compiled_once, copy_words
 from kernels.cpu.inversion import inversion
 from kernels.cpu.lane_additions import FETCH_AHEAD, KEPT, additions
 from kernels.cpu.lane_field import LANES, MASK, RADIX, limb_count
 from kernels.cpu.lane_points import lane_points
 from kernels.cpu.operation import operation
-from kernels.cpu.points import point_functions
+from kernels.cpu.points import ring_spec
 from kernels.curves import Curve, Group
 from kernels.encoding import limbs_from_ints
 from kernels.formulas import weierstrass
 
 CHUNK_BYTES = 600 << 10  # of a room: what passes between the two passes of a chunk stays in the second-level cache
 LARGEST_CHUNK = 256  # vectors of eight additions that share an inversion
-PIECE_ENTRIES = 1 << 14  # entries summed at a time, in temporary rows that stay in the second-level cache
-FIRST_ROW = 1 + PIECE_ENTRIES + LANES * (PIECE_ENTRIES.bit_length() + 1)  # behind infinity and the temporary rows
+WORDS_BETWEEN_POLLS = 1 << 20
 INT = types.int64
 ZERO_ROW = np.uint32(2)  # row 0 of the workspace, always infinity
 
 
-@dataclass(frozen=True)
-class LaneBucketKernels:
-    """Compiled steps; arrays flat.
-
-    Attributes
-    ----------
-    sum_buckets
-        ``(table, entries, starts, buckets, progress, most, room, workspace)``: leaves one entry a bucket or none, the
-        sums in workspace rows of their own; returns whether it is done, or has used up ``most`` entries and wants to be
-        called again. ``progress`` starts as (0, starts[0], starts[0], row, 0), its fourth place is the next free row.
-        ``room`` has :attr:`room_words` words.
-    weigh
-        ``(table, workspace, entries, starts, lists, length, out)``: XYZZ sum of k bucket_k, k from 1, of each list.
-    combine
-        ``(sums, order, shifts, msms, out)``: of each MSM's sums, as many as ``order`` has places, s = sums[order[0]],
-        then s = 2^shifts[i] s + sums[order[i]]; affine points.
-    """
-
-    room_words: int
-    sum_buckets: Callable[..., bool]
-    weigh: Callable[..., None]
-    combine: Callable[[Any, Any, Any, int, Any], None]
+def eight_lanes(curve: Curve, group: Group, native: bool) -> Arithmetic:
+    """Multiplications with eight lanes."""
+    to_lanes = (1 << (RADIX * limb_count(curve.fp))) * curve.fp.R_inverse % curve.fp.modulus
+    sums = functools.partial(_bucket_sums, curve, group, native)
+    return Arithmetic(curve, group, sums, to_lanes, WORDS_BETWEEN_POLLS)
 
 
 @compiled_once
-def lane_bucket_kernels(curve: Curve, group: Group, native: bool) -> LaneBucketKernels:
+def _bucket_sums(curve: Curve, group: Group, native: bool) -> BucketSums:
     """Compile, or load, the kernels of a group."""
     kernels = KernelSet(f"{curve.name}.{group}.lane_buckets{'' if native else '_emulated'}")
     lanes = lane_points(curve, group, native)
-    scalar = point_functions(curve, group)
-    spec = scalar.spec
+    spec = ring_spec(curve, group)
     degree, narrow, wide, p = spec.degree, curve.fp.limbs, limb_count(curve.fp), curve.fp.modulus
-    words, coordinate_words, row_words = lanes.spec.words, spec.words, 2 * spec.words
+    words, coordinate_words = lanes.spec.words, spec.words
     gather_x, gather_y, scatter = lanes.gather_x, lanes.gather_y, lanes.scatter
     any_difference, add_any = lanes.any_difference, lanes.add_any
     affine = additions(curve, group, native)
     chunk_vectors = min(LARGEST_CHUNK, CHUNK_BYTES // (8 * (KEPT + 1) * words) // 32 * 32)
     ask, begin, finish = affine.ask, affine.begin, affine.finish
     step, multiply = lanes.step, lanes.multiply
-    scalar_add, scalar_double, to_affine = scalar.add, scalar.double, scalar.to_affine
-    scratch_words = scalar.scratch_words
     multiply_words = operation(spec, weierstrass.product, (1, 1), 1, outline=True)
     from_projective = operation(spec, weierstrass.xyzz_from_projective, (3,), 4, outline=True)
     invert = inversion(spec)
@@ -182,8 +149,6 @@ def lane_bucket_kernels(curve: Curve, group: Group, native: bool) -> LaneBucketK
     def add_chunk(
         table: Any, workspace: Any, left: Any, right: Any, first: int, vectors: int, row: int, room: Any
     ) -> bool:
-        # Rows row .. of the workspace become left[first + i] + right[first + i]; false, with nothing written, if that
-        # met equal or opposite points.
         set_one(room, prefix)
         last = first + LANES * (vectors - 1)
         for k in range(vectors):
@@ -203,7 +168,6 @@ def lane_bucket_kernels(curve: Curve, group: Group, native: bool) -> LaneBucketK
     def add_any_chunk(
         table: Any, workspace: Any, left: Any, right: Any, first: int, vectors: int, row: int, room: Any
     ) -> None:
-        # The same for any points.
         set_one(room, prefix)
         for k in range(vectors):
             at, point = first + LANES * k, KEPT * (pairs + k)
@@ -221,106 +185,6 @@ def lane_bucket_kernels(curve: Curve, group: Group, native: bool) -> LaneBucketK
             add_any(room, 0, room, pairs + k, room, inverse)
             multiply(room, run, room, run, room, denominator)
             scatter(workspace, row + LANES * k, room, 0)
-
-    @kernels.inner
-    def is_infinity(rows: Any, at: Any) -> bool:
-        union = np.uint64(0)
-        for k in range(row_words):
-            union |= rows[at + k]
-        return bool(union == 0)
-
-    @kernels.inner
-    def sum_pieces(
-        table: Any, workspace: Any, pieces: Any, ends: Any, count: int, pair_entries: Any, room: Any
-    ) -> None:
-        # Leaves one entry of each piece; piece s ends at ends[s]. Sums lie in the temporary rows.
-        half = len(pair_entries) // 2
-        left, right = pair_entries[:half], pair_entries[half:]
-        row, fast = 1, True
-        while True:
-            additions, out, begin = 0, 0, 0
-            for s in range(count):
-                end = ends[s]
-                at = begin
-                while at + 1 < end:
-                    left[additions] = pieces[at]
-                    right[additions] = pieces[at + 1]
-                    pieces[out] = ((row + additions) << 2) | 2
-                    additions += 1
-                    out += 1
-                    at += 2
-                if at < end:
-                    pieces[out] = pieces[at]
-                    out += 1
-                begin = end
-                ends[s] = out
-            if additions == 0:
-                return
-            while additions % LANES:  # repeat the last pair to fill the vector
-                left[additions] = left[additions - 1]
-                right[additions] = right[additions - 1]
-                additions += 1
-            for first in range(0, additions, chunk_vectors * LANES):
-                vectors = min(chunk_vectors, (additions - first) // LANES)
-                if not (fast and add_chunk(table, workspace, left, right, first, vectors, row + first, room)):
-                    fast = False
-                    add_any_chunk(table, workspace, left, right, first, vectors, row + first, room)
-            row += additions
-
-    @kernels.kernel(U64, U32_OUT, I64_OUT, INT, I64_OUT, INT, U64_OUT, U64_OUT, returns=types.boolean)
-    def sum_buckets(
-        table: Any, entries: Any, starts: Any, buckets: int, progress: Any, most: int, room: Any, workspace: Any
-    ) -> bool:
-        # Buckets go through the temporary rows some at a time, a large one in pieces. A pass leaves one entry a piece;
-        # if there was a bucket of several pieces, there is another pass.
-        pieces = np.empty(PIECE_ENTRIES, np.uint32)
-        pair_entries = np.empty(PIECE_ENTRIES + 2 * LANES, np.uint32)
-        ends = np.empty(PIECE_ENTRIES, np.int64)
-        owners = np.empty(PIECE_ENTRIES, np.int64)
-        bucket, begin, out, row, cut = progress[0], progress[1], progress[2], progress[3], progress[4]
-        done = 0
-        while done < most:
-            first, count, filled = bucket, 0, 0
-            while bucket < buckets and filled < PIECE_ENTRIES:
-                end = starts[bucket + 1]
-                taken = min(end - begin, PIECE_ENTRIES - filled)
-                if taken:
-                    for i in range(taken):
-                        pieces[filled + i] = entries[begin + i]
-                    filled += taken
-                    begin += taken
-                    ends[count] = filled
-                    owners[count] = bucket
-                    count += 1
-                if begin < end:
-                    cut = 1
-                else:
-                    bucket += 1
-            sum_pieces(table, workspace, pieces, ends, count, pair_entries, room)
-            done += filled
-            # Sums move from temporary rows to rows of their own; entries and starts close up behind the reading.
-            piece = 0
-            for b in range(first, min(bucket + 1, buckets)):
-                while piece < count and owners[piece] == b:
-                    entry = pieces[piece]
-                    piece += 1
-                    if entry & 2 and (entry >> 2) < FIRST_ROW:
-                        at = np.int64(entry >> 2) * row_words
-                        if is_infinity(workspace, at):
-                            continue  # a sum of zero has no entry: fast additions must not meet infinity
-                        copy_words(workspace, row * row_words, workspace, at, row_words)
-                        entry = np.uint32((row << 2) | 2)
-                        row += 1
-                    entries[out] = entry
-                    out += 1
-                if b < bucket:
-                    starts[b + 1] = out
-            if bucket == buckets:
-                if not cut:
-                    break
-                bucket, begin, out, cut = 0, starts[0], starts[0], 0
-        progress[0], progress[1], progress[2], progress[3], progress[4] = bucket, begin, out, row, cut
-        return bool(bucket == buckets)
 
     @kernels.kernel(U64, U64, U32, I64, INT, INT, U64_OUT)
     def weigh(table: Any, workspace: Any, entries: Any, starts: Any, lists: int, length: int, out: Any) -> None:
@@ -351,15 +215,5 @@ def lane_bucket_kernels(curve: Curve, group: Group, native: bool) -> LaneBucketK
                     multiply_words(plain, c, plain, c, scalar_form, 0)
                 from_projective(out, first + lane, plain, 0)
 
-    @kernels.kernel(U64, I64, I64, INT, U64_OUT)
-    def combine(sums: Any, order: Any, shifts: Any, msms: int, out: Any) -> None:
-        acc = np.zeros(4 * coordinate_words * msms, np.uint64)
-        scratch = np.empty(scratch_words, np.uint64)
-        for number in range(msms):
-            for i in range(len(order)):
-                for _ in range(shifts[i]):
-                    scalar_double(acc, number)
-                scalar_add(acc, number, sums, number * len(order) + order[i], scratch)
-        to_affine(out, acc, msms, scratch)
-
-    return LaneBucketKernels(KEPT * (pairs + chunk_vectors) * words, sum_buckets, weigh, combine)
+    sum_buckets = bucket_summer(kernels, ChunkAdditions(2 * spec.words, LANES, chunk_vectors, add_chunk, add_any_chunk))
+    return BucketSums(KEPT * (pairs + chunk_vectors) * words, sum_buckets, weigh)

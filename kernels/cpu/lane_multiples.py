@@ -1,7 +1,7 @@
 """Sums of multiples of many points, each lane with points of its own.
 
 A lane follows a *schedule* that all lanes share (double, add, or both) and *codes* of its own that say which row of a
-table each addition takes, as :mod:`kernels.cpu.lane_rows` defines them. Coordinates are projective and the formulas
+table each addition takes, as :mod:`kernels.cpu.buckets` defines them. Coordinates are projective and the formulas
 complete, so no case is exceptional: all four groups lie on curves of odd order.
 """
 

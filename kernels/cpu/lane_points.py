@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from llvmlite import ir
 
+from kernels.cpu.affine_cases import add_any, any_difference, is_infinity
 from kernels.cpu.lane_field import LANES, LaneField, limb_count
 from kernels.cpu.lane_rows import RowLayout
 from kernels.cpu.operation import QuadraticRing, operation
@@ -78,7 +79,7 @@ def lane_points(curve: Curve, group: Group, native: bool) -> LanePoints:
         times_b3 = multiplier(ring, curve, group)
         running, total = sums[:3], sums[3:]
         added = weierstrass.add_complete_mixed(running, bucket, times_b3)
-        empty = _is_infinity(ring, bucket)
+        empty = is_infinity(ring, bucket)
         running = tuple(ring.select(empty, old, new) for old, new in zip(running, added, strict=True))
         return *running, *weierstrass.add_complete(running, total, times_b3)
 
@@ -88,8 +89,8 @@ def lane_points(curve: Curve, group: Group, native: bool) -> LanePoints:
         gather_x=layout.gather(y=False),
         gather_y=layout.gather(y=True),
         scatter=layout.scatter(),
-        any_difference=operation(spec, _any_difference, (4,), 1, with_ring=True),
-        add_any=operation(spec, _add_any, (4, 1), 2, with_ring=True),
+        any_difference=operation(spec, any_difference, (4,), 1, with_ring=True),
+        add_any=operation(spec, add_any, (4, 1), 2, with_ring=True),
         step=operation(spec, step, (6, 2), 6, with_ring=True),
         multiply=operation(spec, lambda a, b: a * b, (1, 1), 1),
     )
@@ -104,34 +105,3 @@ def multiplier(ring: Any, curve: Curve, group: Group) -> Callable[[Any], Any]:
     c0, c1 = curve.g2_b
     b3 = ring.constant((3 * c0, 3 * c1))
     return lambda a: a * b3
-
-
-def _is_infinity(ring: Any, point: tuple[Any, Any]) -> ir.Value:
-    return ring.builder.and_(ring.is_exactly_zero(point[0]), ring.is_exactly_zero(point[1]))
-
-
-def _any_difference(ring: Any, pair: tuple[Any, Any, Any, Any]) -> Any:
-    """Denominator of the slope: x2 - x1, or 2 y for equal points, or one where the sum needs none."""
-    x1, y1, x2, y2 = pair
-    same_x, same_y = ring.is_zero(x2 - x1), ring.is_zero(y2 - y1)
-    infinite = ring.builder.or_(_is_infinity(ring, pair[:2]), _is_infinity(ring, pair[2:]))
-    vertical = ring.select(same_y, y1.double(), ring.one())
-    return ring.select(infinite, ring.one(), ring.select(same_x, vertical, x2 - x1))
-
-
-def _add_any(ring: Any, pair: tuple[Any, Any, Any, Any], inverse: Any) -> tuple[Any, Any]:
-    """Sum of any two affine points, with the inverse of :func:`_any_difference`."""
-    x1, y1, x2, y2 = pair
-    b = ring.builder
-    same_x, same_y = ring.is_zero(x2 - x1), ring.is_zero(y2 - y1)
-    first, second = _is_infinity(ring, pair[:2]), _is_infinity(ring, pair[2:])
-    square = x1.square()
-    slope = ring.select(same_x, square.double() + square, y2 - y1) * inverse
-    total = weierstrass.chord((x1, y1), x2, slope)
-    opposite = b.and_(same_x, b.not_(same_y))
-    result = []
-    for value, a, c in zip(total, pair[:2], pair[2:], strict=True):
-        value = ring.select(opposite, ring.zero(), value)  # noqa: PLW2901 - narrowed case by case
-        value = ring.select(second, a, value)  # noqa: PLW2901
-        result.append(ring.select(first, c, value))
-    return result[0], result[1]

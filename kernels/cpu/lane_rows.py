@@ -3,8 +3,7 @@
 A row holds one affine point: its base-field coordinates one after the other, each in 64-bit words, below 2p, in the
 lanes' Montgomery form; infinity is exactly zero. Packed rows take a third less memory than 52-bit limbs, and the
 shifts that unpack eight of them cost less than the memory they save.
-
-Entries name rows: ``index << 2 | in_workspace << 1 | negative``, in uint32.
+Entries (:mod:`kernels.cpu.buckets`) name rows.
 """
 
 from __future__ import annotations
@@ -24,7 +23,6 @@ INDEX = ir.IntType(32)
 GROUP = 4  # words loaded and stored together: rows of all groups are whole multiples of it
 HALF = ir.VectorType(WORD, GROUP)
 CACHE_LINE = 8  # words; tables and workspaces begin at the start of one
-MAX_ROWS = 1 << 30  # an entry has 30 bits for the index
 
 
 def transpose(builder: ir.IRBuilder, rows: Sequence[ir.Value]) -> list[ir.Value]:

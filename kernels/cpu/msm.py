@@ -1,4 +1,4 @@
-"""Multi-scalar multiplication by buckets (Pippenger), and multiples of one fixed point.
+"""Multi-scalar multiplication of few points by buckets (Pippenger), and multiples of one fixed point.
 
 Scalars are cut into windows of ``c`` bits with signed digits in [-2^(c-1), 2^(c-1)], so a window needs 2^(c-1)
 buckets. Windows are independent: threads and cancellation both work on whole windows.
@@ -19,6 +19,7 @@ import numpy.typing as npt
 from numba import types
 
 from kernels.backend import Array, Bases, poll
+from kernels.cpu.bucket_sums import combination
 from kernels.cpu.compilation import I32, I32_OUT, U64, U64_OUT, KernelSet, compiled_once
 from kernels.cpu.msm_plan import window_count
 from kernels.cpu.points import point_functions
@@ -27,14 +28,6 @@ from kernels.curves import Curve, Group
 
 SCALAR_LIMBS = 4
 FULL_ADDITION = 1.4  # cost of an XYZZ addition (14 products) in mixed additions (10 products)
-
-
-@dataclass(frozen=True)
-class WindowKernels:
-    """Compiled steps of an MSM in one group; all arrays flat."""
-
-    sum_window: Callable[[Any, Any, int, int, Any], None]
-    combine: Callable[[Any, int, int, Any], None]
 
 
 @dataclass(frozen=True)
@@ -75,12 +68,11 @@ def recoding() -> Callable[[Any, int, int, int, Any], None]:
 
 
 @compiled_once
-def window_kernels(curve: Curve, group: Group) -> WindowKernels:
-    """Compile, or load, the MSM kernels of a group."""
+def window_sum(curve: Curve, group: Group) -> Callable[[Any, Any, int, int, Any], None]:
+    """Compile, or load, ``sum_window(bases, digits, n, c, out)``."""
     kernels = KernelSet(f"{curve.name}.{group}.msm")
     points = point_functions(curve, group)
-    add, add_mixed, double = points.add, points.add_mixed, points.double
-    clear, to_affine, scratch_words = points.clear, points.to_affine, points.scratch_words
+    add, add_mixed, clear, scratch_words = points.add, points.add_mixed, points.clear, points.scratch_words
     point_words = 4 * points.spec.words
 
     @kernels.kernel(U64, I32, types.int64, types.int64, U64_OUT)
@@ -102,18 +94,7 @@ def window_kernels(curve: Curve, group: Group) -> WindowKernels:
             add(running, 0, buckets, k, scratch)
             add(out, 0, running, 0, scratch)
 
-    @kernels.kernel(U64, types.int64, types.int64, U64_OUT)
-    def combine(sums: Any, windows: int, c: int, out: Any) -> None:
-        acc = np.zeros(point_words, np.uint64)
-        scratch = np.empty(scratch_words, np.uint64)
-        for w in range(windows - 1, -1, -1):
-            if w != windows - 1:
-                for _ in range(c):
-                    double(acc, 0)
-            add(acc, 0, sums, w, scratch)
-        to_affine(out, acc, 1, scratch)
-
-    return WindowKernels(sum_window, combine)
+    return sum_window
 
 
 @compiled_once
@@ -169,7 +150,7 @@ def best_window(n: int, scalar_bits: int) -> int:
 def msm(bases: Bases, scalars: Array, threads: int, should_stop: Callable[[], bool] | None) -> Array:
     """One MSM: ``uint64[n, 4]`` scalars to one affine point. See :meth:`kernels.backend.Backend.msm`."""
     curve, group, n = bases.curve, bases.group, len(bases)
-    kernels = window_kernels(curve, group)
+    sum_window = window_sum(curve, group)
     bits = curve.fr.modulus.bit_length()
     c = best_window(n, bits)
     windows = window_count(bits, c)
@@ -180,12 +161,19 @@ def msm(bases: Bases, scalars: Array, threads: int, should_stop: Callable[[], bo
 
     def run(window: int) -> None:
         poll(should_stop)
-        kernels.sum_window(flat, digits[window], n, c, sums[window].reshape(-1))
+        sum_window(flat, digits[window], n, c, sums[window].reshape(-1))
 
     for_each(run, range(windows), threads)
     result = np.empty(curve.point_shape(group), np.uint64)
-    kernels.combine(sums.reshape(-1), windows, c, result.reshape(-1))
+    combine_windows(curve, group, sums, c, result)
     return result
+
+
+def combine_windows(curve: Curve, group: Group, sums: Array, window_bits: int, out: Array) -> None:
+    """Sum of 2^(window_bits w) sums[w], XYZZ ``uint64[windows, 4, coordinate words]``, as one affine point."""
+    windows = len(sums)
+    order, shifts = np.arange(windows - 1, -1, -1), np.full(windows, window_bits)
+    combination(curve, group)(sums.reshape(-1), order, shifts, 1, out.reshape(-1))
 
 
 FIXED_BASE_WINDOW = 8  # table of 129 points a window: 4,257 points at 33 windows, built in some milliseconds

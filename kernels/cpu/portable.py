@@ -11,8 +11,10 @@ import numpy.typing as npt
 from kernels import pairing_equation
 from kernels.backend import Array, Bases, CombinationAnswer, EquationAnswer, PairingEquation, SparseMatrix, poll
 from kernels.cpu import msm as msm_algorithm
+from kernels.cpu.bucket_msm import Arithmetic, bucket_bases, bucket_msm
 from kernels.cpu.pairing import pairing_kernels
 from kernels.cpu.point_checks import on_curve_check, subgroup_check
+from kernels.cpu.portable_buckets import one_lane
 from kernels.cpu.scalars import ScalarKernels, scalar_kernels
 from kernels.cpu.threads import for_each
 from kernels.curves import Curve, Group, PrimeField
@@ -33,27 +35,30 @@ SMALL_VECTORS = 1 << 12
 
 
 class PortableBackend:
-    """Implements :class:`kernels.backend.Backend` with one-lane Numba kernels. Keeps no tables beside the points."""
+    """Implements :class:`kernels.backend.Backend` with one-lane Numba kernels."""
 
     name = "portable"
 
     def load_bases(self, curve: Curve, group: Group, points: Array, table_bytes: int = 0) -> Bases:
-        """Check the shape of ``points``; this backend adds no tables, so ``table_bytes`` is a budget it never uses."""
+        """Convert points to rows and precompute multiples of them in at most ``table_bytes``.
+
+        Tables pay when a key is used more often than a few times: they save the doublings and all but a few of the
+        bucket sets.
+        """
         if table_bytes < 0:
             raise ValueError(f"table_bytes must not be negative, not {table_bytes}")
-        return Bases(curve, group, check_points(curve, group, points))
+        points = check_points(curve, group, points)
+        prepared = bucket_bases(self._arithmetic(curve, group), points, table_bytes)
+        return Bases(curve, group, points[:0].copy(), prepared, len(points))
 
     def msm(
         self, bases: Bases, scalars: Array, threads: int = 1, should_stop: Callable[[], bool] | None = None
     ) -> Array:
         """Sum of scalars[i] * points[i]; a leading batch dimension gives one sum each."""
         scalars = check_scalars(bases, scalars)
-        if scalars.ndim == 2:
-            return msm_algorithm.msm(bases, scalars, threads, should_stop)
-        out = np.empty((len(scalars), *bases.curve.point_shape(bases.group)), np.uint64)
-        for number, vector in enumerate(scalars):
-            out[number] = msm_algorithm.msm(bases, vector, threads, should_stop)
-        return out
+        batch = scalars if scalars.ndim == 3 else scalars[np.newaxis]
+        sums = bucket_msm(self._arithmetic(bases.curve, bases.group), bases, batch, threads, should_stop)
+        return sums.reshape(*scalars.shape[:-2], *bases.curve.point_shape(bases.group))
 
     def multiply_base(self, curve: Curve, group: Group, point: Array, scalars: Array, threads: int = 1) -> Array:
         """Multiples scalars[i] * point."""
@@ -163,6 +168,9 @@ class PortableBackend:
         ]
         for_each(run, jobs, threads)
         return out
+
+    def _arithmetic(self, curve: Curve, group: Group) -> Arithmetic:
+        return one_lane(curve, group)
 
     def _product_kernel(self, curve: Curve) -> Callable[..., None]:
         return scalar_kernels(curve).multiply

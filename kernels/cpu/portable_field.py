@@ -76,9 +76,11 @@ class PortableField:
 
     def is_zero(self, element: Element) -> ir.Value:
         """Bit: whether the element is zero."""
-        limbs = element.canonical().limbs
-        union = functools.reduce(self.builder.or_, limbs)
-        return self.builder.icmp_unsigned("==", union, WORD(0))
+        return self.is_exactly_zero(element.canonical())
+
+    def is_exactly_zero(self, element: Element) -> ir.Value:
+        """Bit: whether the limbs are all zero, as those of infinity in memory are."""
+        return self.builder.icmp_unsigned("==", functools.reduce(self.builder.or_, element.limbs), WORD(0))
 
     def select(self, condition: ir.Value, yes: Element, no: Element) -> Element:
         """``yes`` where the bit is set, else ``no``, without a branch."""

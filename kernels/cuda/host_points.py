@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kernels.backend import Array
-from kernels.cpu.msm import window_kernels
+from kernels.cpu.msm import combine_windows
 from kernels.curves import Curve, Group
 from kernels.encoding import montgomery_from_ints
 
@@ -19,9 +19,7 @@ def combine(curve: Curve, group: Group, sums: Array, window_bits: int = 0) -> Ar
         ``uint64[sets, 4, coordinate words]``, XYZZ, Montgomery.
     """
     out = np.empty(curve.point_shape(group), np.uint64)
-    window_kernels(curve, group).combine(
-        np.ascontiguousarray(sums).reshape(-1), len(sums), window_bits, out.reshape(-1)
-    )
+    combine_windows(curve, group, np.ascontiguousarray(sums), window_bits, out)
     return out
 
 

@@ -76,6 +76,12 @@ def test_batch_and_threads_give_the_same_points(backend, curve, group, multiples
     assert not np.array_equal(alone[0], alone[1])
 
 
+@pytest.mark.parametrize("n", [3, 60])
+def test_an_empty_batch_gives_no_points(backend, curve, group, multiples, n):
+    bases = backend.load_bases(curve, group, multiples(range(n)))
+    assert backend.msm(bases, np.empty((0, n, 4), np.uint64)).shape == (0, *curve.point_shape(group))
+
+
 def test_read_only_input_is_taken_as_it_is(backend, curve, group, multiples):
     points, scalars = multiples([3, 4]), limbs_from_ints([5, 6], 4)
     points.flags.writeable = scalars.flags.writeable = False

@@ -1,4 +1,4 @@
-"""Multi-scalar multiplication in lanes: sort digits into buckets, sum the buckets, weigh the sums."""
+"""Multi-scalar multiplication: sort digits into buckets, sum the buckets, weigh the sums; for one lane or eight."""
 
 from __future__ import annotations
 
@@ -10,15 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.backend import Array, Bases, poll
-from kernels.cpu.buckets import bucket_kernels
+from kernels.cpu.bucket_sums import FIRST_ROW, PIECE_ENTRIES, BucketSums, combination
+from kernels.cpu.buckets import MAX_ROWS, bucket_kernels
 from kernels.cpu.coordinate_scaling import coordinate_scaling
 from kernels.cpu.digits import Parts, split
-from kernels.cpu.lane_buckets import FIRST_ROW, PIECE_ENTRIES, LaneBucketKernels, lane_bucket_kernels
-from kernels.cpu.lane_field import LANES, RADIX, limb_count
-from kernels.cpu.lane_rows import MAX_ROWS
 from kernels.cpu.msm_plan import MsmPlan, plan_msm
 from kernels.cpu.point_images import point_images
-from kernels.cpu.scratch import Scratch, aligned_words, borrow_scratch
+from kernels.cpu.scratch import CACHE_LINE_WORDS, Scratch, aligned_words, borrow_scratch
 from kernels.cpu.threads import for_each
 from kernels.curves import Curve, Group
 from kernels.scalar_decomposition import decomposition, part_counts
@@ -26,13 +24,40 @@ from kernels.scalar_decomposition import decomposition, part_counts
 POINTS_AT_A_TIME = 1 << 13
 """Points converted together: enough for several shared inversions, few enough to need little memory beside the rows."""
 
-WORDS_BETWEEN_POLLS = 1 << 20
-"""Words of rows added between two looks at whether to stop: some 10 ms in any group."""
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """What differs between one lane and eight.
+
+    Attributes
+    ----------
+    sums
+        Compiles the kernels, or loads them.
+    scaling
+        What Montgomery form is to be multiplied by to give the rows' form; 1 where rows are the points themselves.
+    words_between_polls
+        Words of rows added between two looks at whether to stop: some 10 ms in any group.
+    """
+
+    curve: Curve
+    group: Group
+    sums: Callable[[], BucketSums]
+    scaling: int
+    words_between_polls: int
+
+    def rows(self, points: Array) -> Array:
+        """Rows of points."""
+        rows = points if self.scaling == 1 else coordinate_scaling(self.curve, self.scaling)(points)
+        return rows.reshape(len(points), -1)
+
+    def canonical(self, rows: Array) -> Array:
+        """Rows with coordinates below p."""
+        return rows if self.scaling == 1 else coordinate_scaling(self.curve, 1)(rows).reshape(rows.shape)
 
 
 @dataclass(frozen=True)
-class LaneBases:
-    """Bases as rows in the lanes' form.
+class BucketBases:
+    """Bases as rows.
 
     Attributes
     ----------
@@ -48,12 +73,13 @@ class LaneBases:
     infinite: npt.NDArray[np.intp]
 
 
-def lane_bases(curve: Curve, group: Group, points: Array, table_bytes: int, native: bool) -> LaneBases:
+def bucket_bases(arithmetic: Arithmetic, points: Array, table_bytes: int) -> BucketBases:
     """Convert points to rows, with their images and as many multiples as ``table_bytes`` hold."""
+    curve, group = arithmetic.curve, arithmetic.group
     n, row_words = len(points), 2 * curve.coordinate_limbs(group)
     cuts = tuple((images, decomposition(curve, group, images).bits) for images in part_counts(group))
     plan = plan_msm(n, cuts, table_bytes // max(8 * row_words * n, 1) + 1)
-    stride = -(-plan.images * n // LANES) * LANES
+    stride = -(-plan.images * n // CACHE_LINE_WORDS) * CACHE_LINE_WORDS
     if plan.tables * stride > MAX_ROWS:
         raise ValueError(f"{n} points with {plan.tables} tables exceed {MAX_ROWS} rows; split the multiplication")
     cut = decomposition(curve, group, plan.images)
@@ -62,35 +88,33 @@ def lane_bases(curve: Curve, group: Group, points: Array, table_bytes: int, nati
     by_table[:, plan.images * n :] = 0
     for first in range(0, n, POINTS_AT_A_TIME):
         last = min(first + POINTS_AT_A_TIME, n)
-        for table, block in enumerate(_multiples(curve, group, points[first:last], plan, native)):
+        for table, block in enumerate(_multiples(arithmetic, points[first:last], plan)):
             image = block
             for j in range(plan.images):
                 if j and cut.endomorphism is not None:
                     image = point_images(curve, group, cut.endomorphism, image)
                 by_table[table, j * n + first : j * n + last] = image
-    return LaneBases(plan, stride, rows, np.flatnonzero(~rows[:n].any(axis=1)))
+    return BucketBases(plan, stride, rows, np.flatnonzero(~rows[:n].any(axis=1)))
 
 
-def _multiples(curve: Curve, group: Group, points: Array, plan: MsmPlan, native: bool) -> Iterator[Array]:
-    """Rows of the points, then of their multiples for each further table; canonical, in the lanes' form."""
-    n, row_words = len(points), 2 * curve.coordinate_limbs(group)
-    to_lanes = (1 << (RADIX * limb_count(curve.fp))) * curve.fp.R_inverse % curve.fp.modulus
-    block = coordinate_scaling(curve, to_lanes)(points).reshape(n, row_words)
+def _multiples(arithmetic: Arithmetic, points: Array, plan: MsmPlan) -> Iterator[Array]:
+    """Rows of the points, then of their multiples for each further table; canonical."""
+    block = arithmetic.rows(points)
     yield block
     for _ in range(1, plan.tables):
         for _ in range(plan.window_bits * plan.sets):
-            block = _doubled(curve, group, block, native)
-        block = coordinate_scaling(curve, 1)(block).reshape(n, row_words)
+            block = _doubled(arithmetic, block)
+        block = arithmetic.canonical(block)
         yield block
 
 
-def _doubled(curve: Curve, group: Group, rows: Array, native: bool) -> Array:
+def _doubled(arithmetic: Arithmetic, rows: Array) -> Array:
     """Twice every row: the sums of buckets that hold a row two times."""
     n, row_words = rows.shape
     entries = np.repeat(np.arange(n, dtype=np.uint32) << np.uint32(2), 2)
     starts = np.arange(0, 2 * n + 1, 2, dtype=np.int64)
     with borrow_scratch() as scratch:
-        sums = _Sums(lane_bucket_kernels(curve, group, native), rows.reshape(-1), row_words, n, scratch)
+        sums = _Sums(arithmetic, rows.reshape(-1), row_words, n, scratch)
         sums.sum(entries, starts, n, None)
         finite = starts[1:] > starts[:-1]
         out = np.zeros((n, row_words), np.uint64)
@@ -101,16 +125,14 @@ def _doubled(curve: Curve, group: Group, rows: Array, native: bool) -> Array:
 class _Sums:
     """Workspace of one task, and the row up to which it is full."""
 
-    def __init__(
-        self, kernels: LaneBucketKernels, table: Array, row_words: int, most_sums: int, scratch: Scratch
-    ) -> None:
-        self.kernels = kernels
+    def __init__(self, arithmetic: Arithmetic, table: Array, row_words: int, most_sums: int, scratch: Scratch) -> None:
+        self.kernels = arithmetic.sums()
         self.table = table
-        self.room = scratch.words("room", kernels.room_words)
+        self.room = scratch.words("room", self.kernels.room_words)
         self.workspace = scratch.words("workspace", (FIRST_ROW + most_sums) * row_words)
         self.workspace[:row_words] = 0  # row 0 is infinity
         self.row = FIRST_ROW
-        self.most = WORDS_BETWEEN_POLLS // row_words
+        self.most = arithmetic.words_between_polls // row_words
 
     def sum(
         self,
@@ -128,13 +150,16 @@ class _Sums:
         self.row = int(progress[3])
 
 
-def lane_msm(bases: Bases, scalars: Array, threads: int, should_stop: Callable[[], bool] | None, native: bool) -> Array:
+def bucket_msm(
+    arithmetic: Arithmetic, bases: Bases, scalars: Array, threads: int, should_stop: Callable[[], bool] | None
+) -> Array:
     """MSMs of ``uint64[batch, n, 4]`` scalars over the same bases; affine points."""
     curve, group, n, msms = bases.curve, bases.group, len(bases), len(scalars)
-    prepared: LaneBases = bases.prepared
+    prepared: BucketBases = bases.prepared
     plan = prepared.plan
-    kernels = lane_bucket_kernels(curve, group, native)
     parts = split(curve, group, plan.images, scalars, plan.window_bits, plan.windows, prepared.infinite)
+    if msms == 0:
+        return np.empty((0, *curve.point_shape(group)), np.uint64)
     tasks = plan.tasks(n, msms, threads)
     lists = len(plan.list_exponents)
     point_words = 4 * curve.coordinate_limbs(group)
@@ -150,9 +175,8 @@ def lane_msm(bases: Bases, scalars: Array, threads: int, should_stop: Callable[[
         out = np.empty((msm_count, set_count, lists, point_words), np.uint64)
         with borrow_scratch() as scratch:
             task_parts = Parts(parts.words[chosen], parts.negative[chosen])
-            _sum_task(
-                prepared, kernels, task_parts, (first_set, set_count), (bounds[0], bounds[1]), out, scratch, should_stop
-            )
+            of_task = (first_set, set_count), (bounds[0], bounds[1])
+            _sum_task(prepared, arithmetic, task_parts, *of_task, out, scratch, should_stop)
         sums[number, chosen, first_set : first_set + set_count] = out
 
     for_each(
@@ -165,12 +189,12 @@ def lane_msm(bases: Bases, scalars: Array, threads: int, should_stop: Callable[[
         ],
         threads,
     )
-    return _combined(bases, plan, kernels, sums)
+    return _combined(bases, plan, sums)
 
 
 def _sum_task(
-    prepared: LaneBases,
-    kernels: LaneBucketKernels,
+    prepared: BucketBases,
+    arithmetic: Arithmetic,
     parts: Parts,
     sets: tuple[int, int],
     bounds: tuple[int, int],
@@ -196,7 +220,7 @@ def _sum_task(
     total = int(starts[lists * plan.buckets])
     # A sum each for buckets and pieces, then for rows and columns: no more than buckets twice over.
     most_sums = 3 * lists * plan.buckets + 2 * (total // PIECE_ENTRIES + 1)
-    sums = _Sums(kernels, prepared.rows.reshape(-1), prepared.rows.shape[1], most_sums, scratch)
+    sums = _Sums(arithmetic, prepared.rows.reshape(-1), prepared.rows.shape[1], most_sums, scratch)
     sums.sum(entries, starts, lists * plan.buckets, should_stop)
     log2_length = plan.window_bits - 1
     for level, h in enumerate(plan.regroupings):
@@ -206,10 +230,10 @@ def _sum_task(
         steps.regroup(entries, starts, lists, log2_length, h, short_entries, short_starts)
         entries, starts, lists, log2_length = short_entries, short_starts, 2 * lists, log2_length - h
         sums.sum(entries, starts, lists << log2_length, should_stop)
-    kernels.weigh(sums.table, sums.workspace, entries, starts, lists, 1 << log2_length, out.reshape(-1))
+    sums.kernels.weigh(sums.table, sums.workspace, entries, starts, lists, 1 << log2_length, out.reshape(-1))
 
 
-def _combined(bases: Bases, plan: MsmPlan, kernels: LaneBucketKernels, sums: Array) -> Array:
+def _combined(bases: Bases, plan: MsmPlan, sums: Array) -> Array:
     """Add up all slices', sets' and lists' sums of each MSM, the highest powers of two first."""
     slices, msms, sets = sums.shape[:3]
     exponents = [
@@ -219,5 +243,5 @@ def _combined(bases: Bases, plan: MsmPlan, kernels: LaneBucketKernels, sums: Arr
     shifts = [0, *(exponents[a] - exponents[b] for a, b in itertools.pairwise(order))]
     out = np.empty((msms, *bases.curve.point_shape(bases.group)), np.uint64)
     by_msm = np.ascontiguousarray(sums.swapaxes(0, 1)).reshape(-1)
-    kernels.combine(by_msm, np.array(order), np.array(shifts), msms, out.reshape(-1))
+    combination(bases.curve, bases.group)(by_msm, np.array(order), np.array(shifts), msms, out.reshape(-1))
     return out
