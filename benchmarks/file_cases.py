@@ -83,7 +83,7 @@ def _run(command: Sequence[str | Path], environment: Mapping[str, str]) -> float
             [str(part) for part in command],
             env={**os.environ, **environment},
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             check=False,
         )
         elapsed_s = time.perf_counter() - started

@@ -37,7 +37,7 @@ def install(directory: Path) -> Path:
     if not python.exists():
         venv.create(directory, with_pip=True)
     command = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--only-binary", ":all:", *wanted]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own arguments
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)  # noqa: S603 - our own arguments
     if done.returncode:
         raise PeerUnavailable(f"pip could not install it: {(done.stderr.strip().splitlines() or ['no reason'])[-1]}")
     return python
@@ -63,7 +63,7 @@ def loaded(python: Path, circuit: Circuit, witness: Array, directory: Path) -> I
         stdout=subprocess.PIPE,
         stderr=sys.stderr,
         env={"RAYON_NUM_THREADS": "1"},
-        text=True,
+        encoding="utf-8",
     ) as process:
         if process.stdin is None or process.stdout is None:
             raise AssertionError("both are pipes")

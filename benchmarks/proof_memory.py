@@ -49,7 +49,7 @@ def measure_memory(sizes: tuple[int, ...], backend: Backend) -> Iterator[Memory]
             for table_bytes in (0, TABLE_BYTES):
                 command = [sys.executable, "-m", "benchmarks.proof_memory", directory, key_id, witness, table_bytes]
                 done = subprocess.run(  # noqa: S603 - our own arguments
-                    [str(part) for part in command], cwd=_ROOT, capture_output=True, text=True, check=True
+                    [str(part) for part in command], cwd=_ROOT, capture_output=True, encoding="utf-8", check=True
                 )
                 before, peak = json.loads(done.stdout)
                 yield Memory(1 << log2_n, bool(table_bytes), before, peak)

@@ -33,7 +33,7 @@ def install(directory: Path) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     options = ["--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(directory)]
     install_it = ["npm", "install", *options, f"{NAME}@{VERSION}"]
-    done = subprocess.run(install_it, capture_output=True, text=True, check=False)  # noqa: S603 - our own arguments
+    done = subprocess.run(install_it, capture_output=True, encoding="utf-8", check=False)  # noqa: S603 - our own arguments
     if done.returncode:
         raise PeerUnavailable(f"npm could not install it: {(done.stderr.strip().splitlines() or ['no reason'])[-1]}")
     return folder

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import gc
+import io
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -71,6 +72,10 @@ def program() -> NoReturn:
     none, would take a tenth of it, and taking apart the compiled kernels at the end a quarter.
     """
     gc.disable()
+    if isinstance(
+        sys.stdout, io.TextIOWrapper
+    ):  # a name that the terminal's character set lacks must not end a command
+        sys.stdout.reconfigure(errors="backslashreplace")
     code = main()
     if "ray" in sys.modules:  # it has processes to end
         sys.exit(code)

@@ -53,6 +53,14 @@ class Console:
         label = _styled("error:", ("bold", "red")) if _is_colourful(self.log) else "error:"
         print(label, document["message"], file=self.log, flush=True)
 
+    def can_show(self, text: str) -> bool:
+        """Whether the output's character set has all the signs of a text."""
+        try:
+            text.encode(self.out.encoding or "utf-8")
+        except UnicodeEncodeError:
+            return False
+        return True
+
     @property
     def is_watched(self) -> bool:
         """Whether a person sees the log, so that progress is worth showing."""

@@ -19,7 +19,10 @@ from prover import ParallelProver, ProverConfig, ProverPool, get_circuit
 
 def os_threads() -> dict[int, str]:
     """Names of this process' proving threads as the operating system has them, by thread id."""
-    names = {int(task.name): (task / "comm").read_text().strip() for task in Path("/proc/self/task").iterdir()}
+    names = {
+        int(task.name): (task / "comm").read_text(encoding="utf-8").strip()
+        for task in Path("/proc/self/task").iterdir()
+    }
     return {number: name for number, name in names.items() if name.startswith("prover-work")}
 
 

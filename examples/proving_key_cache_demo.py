@@ -49,7 +49,7 @@ class Reader:
 
 def own_bytes() -> int:
     """Anonymous memory of this process, which it shares with none."""
-    lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+    lines = Path("/proc/self/smaps_rollup").read_text(encoding="utf-8").splitlines()
     return next(1024 * int(line.split()[1]) for line in lines if line.startswith("Anonymous:"))
 
 

@@ -102,11 +102,11 @@ def _load_or_make(circuit: Circuit, directory: Path, fingerprint: str, make: Mak
     index.parent.mkdir(parents=True, exist_ok=True)
     with _locked(index.with_suffix(".lock")):
         try:
-            return load_key(directory, index.read_text())
+            return load_key(directory, index.read_text(encoding="utf-8"))
         except (FileNotFoundError, KeyNotFound):  # never made, or removed since
             key_id = save_key(make(circuit), directory)
         written = index.with_suffix(".new")
-        written.write_text(key_id)
+        written.write_text(key_id, encoding="utf-8")
         written.replace(index)
     return load_key(directory, key_id)
 

@@ -105,7 +105,7 @@ class ProverPool:
         threading.current_thread().name = f"{_STEM}{number}"
         comm = Path(f"/proc/self/task/{threading.get_native_id()}/comm")
         if comm.exists():  # Linux; elsewhere Python's name must do
-            comm.write_text(_os_name(number))
+            comm.write_text(_os_name(number), encoding="utf-8")
 
 
 def _os_name(number: int) -> str:

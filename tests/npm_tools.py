@@ -38,15 +38,15 @@ def _installed():
         if shutil.which(program) is None:
             return folder, f"{program} is not installed"
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
+    with (folder / "lock").open("w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # another run of the tests may be installing
         if not (folder / "complete").exists():
-            (folder / "package.json").write_text(manifest)
+            (folder / "package.json").write_text(manifest, encoding="utf-8")
             command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--no-package-lock"]
             command += ["--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000"]
             try:
                 done = subprocess.run(
-                    command, cwd=folder, capture_output=True, text=True, timeout=_INSTALL_LIMIT_S, check=False
+                    command, cwd=folder, capture_output=True, encoding="utf-8", timeout=_INSTALL_LIMIT_S, check=False
                 )
             except subprocess.TimeoutExpired:
                 return folder, f"npm did not install {', '.join(PACKAGES)} within {_INSTALL_LIMIT_S} s"
@@ -66,10 +66,10 @@ def missing(reason):
 def run_node(script, *arguments, cwd=None, stdin=None, check=True):
     """Run a script of one of the packages, such as ``snarkjs/cli.js``; its output as text."""
     command = ["node", npm_folder() / script, *map(str, arguments)]
-    with tempfile.TemporaryFile("w+") as file:  # from a pipe that is not full yet, node reads EAGAIN
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as file:  # from a pipe that is not full yet, node reads EAGAIN
         file.write(stdin or "")
         file.seek(0)
-        done = subprocess.run(command, cwd=cwd, stdin=file, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, cwd=cwd, stdin=file, capture_output=True, encoding="utf-8", check=False)
     if check and done.returncode:
         raise AssertionError(f"{script} {' '.join(map(str, arguments))}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
     return done

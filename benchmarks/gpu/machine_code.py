@@ -145,7 +145,7 @@ def _functions(image: bytes, disassembler: Path) -> dict[tuple[str, str], Instru
         cubin.write(image)
         cubin.flush()
         command = [str(disassembler), "-c", cubin.name]
-        text = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603 - our own file
+        text = subprocess.run(command, capture_output=True, encoding="utf-8", check=True).stdout  # noqa: S603 - our own file
     functions: dict[tuple[str, str], Instructions] = {}
     kernel = function = ""
     for line in text.splitlines():

@@ -48,7 +48,7 @@ _OLDEST_PYTHON: Final = (3, 11)
 _NEWEST_PYTHON: Final = (3, 14)
 _GPU_WRONG: Final = "look at nvidia-smi and at the kernel's log; the CPU proves meanwhile"
 _WRONG: Final = "run make test; if it fails, look at the machine's memory and CPU"
-_SIGNS: Final = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failure": ("✗", "red")}
+_SIGNS: Final = {"ok": ("✓", "+", "green"), "warning": ("!", "!", "yellow"), "failure": ("✗", "x", "red")}
 
 Status = Literal["ok", "warning", "failure"]
 
@@ -267,8 +267,9 @@ def _text(console: Console, findings: list[Finding], failed: bool, warned: bool)
     width = max(len(finding.check) for finding in findings)
     lines = []
     for finding in findings:
-        sign, colour = _SIGNS[finding.status]
-        lines.append(f"{console.styled(sign, colour)} {finding.check.ljust(width)}   {finding.found}")
+        sign, plain, colour = _SIGNS[finding.status]
+        shown = sign if console.can_show(sign) else plain
+        lines.append(f"{console.styled(shown, colour)} {finding.check.ljust(width)}   {finding.found}")
         if finding.fix:
             lines.append(f"  {' ' * width}   {console.styled(f'fix: {finding.fix}', 'bold')}")
     if failed:

@@ -26,7 +26,7 @@ def directory(tmp_path_factory):
 
 
 def test_every_kind_of_case_is_measured_with_median_and_spread(directory):
-    content = json.loads((directory / "results.json").read_text())
+    content = json.loads((directory / "results.json").read_text(encoding="utf-8"))
     results = {result["family"]: result for result in content["results"]}
     for curve in ("bls12_381", "bn254"):
         assert {
@@ -45,7 +45,7 @@ def test_every_kind_of_case_is_measured_with_median_and_spread(directory):
 
 
 def test_a_report_says_where_it_was_made_and_what_is_missing(directory):
-    content = json.loads((directory / "results.json").read_text())
+    content = json.loads((directory / "results.json").read_text(encoding="utf-8"))
     assert content["machine"]["cpu"]
     assert {"commit", "python", "numba"} <= set(content["versions"])
     assert content["backend"] in {"ifma", "portable"}
@@ -54,7 +54,7 @@ def test_a_report_says_where_it_was_made_and_what_is_missing(directory):
 
 def test_markdown_is_made_from_the_json(directory):
     report = Report.read(directory / "results.json")
-    page = (directory / "report.md").read_text()
+    page = (directory / "report.md").read_text(encoding="utf-8")
     assert page.split("\n\n", 1)[1].startswith("### Machine and versions")
     assert report.markdown().split("### MSM", 1)[1] == page.split("### MSM", 1)[1]
     assert f"{PEER} / {OURS}" in page

@@ -33,7 +33,7 @@ def shell(*arguments, **environment):
     return subprocess.run(
         [sys.executable, "-m", "cluster.cli", *arguments],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=60,
         check=False,
         env={**os.environ, **environment},
@@ -53,7 +53,7 @@ def test_help_imports_neither_ray_nor_numba():
     )
     for arguments in (["--help"], ["demo", "--help"], ["demo", "--batch", "0"]):
         ran = subprocess.run(
-            [sys.executable, "-c", program, *arguments], capture_output=True, text=True, timeout=60, check=True
+            [sys.executable, "-c", program, *arguments], capture_output=True, encoding="utf-8", timeout=60, check=True
         )
         assert ran.stdout.splitlines()[-1] == "[]"
 
@@ -310,7 +310,7 @@ def test_demo_proves_and_verifies_both_circuits():
     ran = subprocess.run(
         [sys.executable, "-m", "cluster.cli", "demo", "--json", "--batch", "2"],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=280,
         check=False,
     )

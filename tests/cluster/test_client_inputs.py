@@ -43,8 +43,8 @@ def test_inputs_become_proofs_and_a_bad_item_fails_alone(client, key):
 
 
 def test_a_file_holds_one_or_many(client, key, tmp_path):
-    (tmp_path / "one.json").write_text(json.dumps(inputs(2)))
-    (tmp_path / "many.json").write_text(json.dumps([inputs(2), inputs(3), inputs(4)]))
+    (tmp_path / "one.json").write_text(json.dumps(inputs(2)), encoding="utf-8")
+    (tmp_path / "many.json").write_text(json.dumps([inputs(2), inputs(3), inputs(4)]), encoding="utf-8")
     calculator = WitnessCalculator.open(WASM)
     assert len(client.prove_inputs(key.key_id, calculator, tmp_path / "one.json").results()) == 1
     assert len(client.prove_inputs(key, calculator, str(tmp_path / "many.json")).results()) == 3
@@ -89,7 +89,7 @@ def submit(client, monkeypatch, capsys):
 
 
 def test_submit_proves_inputs_and_writes_files_for_snarkjs(key, submit, tmp_path):
-    (tmp_path / "inputs.json").write_text(json.dumps([inputs(1), {"x": 1}, inputs(3)]))
+    (tmp_path / "inputs.json").write_text(json.dumps([inputs(1), {"x": 1}, inputs(3)]), encoding="utf-8")
     out = tmp_path / "out"
     code, document = submit(
         *("--key", key.key_id, "--wasm", WASM, "--input-json", tmp_path / "inputs.json"),
@@ -101,9 +101,9 @@ def test_submit_proves_inputs_and_writes_files_for_snarkjs(key, submit, tmp_path
         *("000000.proof.json", "000000.public.json"),
         *("000002.proof.json", "000002.public.json"),
     ]
-    public = json.loads((out / "000002.public.json").read_text())
+    public = json.loads((out / "000002.public.json").read_text(encoding="utf-8"))
     assert public == ["52", "13", "3"]
-    proof = proof_from_json(json.loads((out / "000002.proof.json").read_text()))
+    proof = proof_from_json(json.loads((out / "000002.proof.json").read_text(encoding="utf-8")))
     groth16.verify(key.verifying_key, proof, [int(value) for value in public])
 
 

@@ -102,6 +102,6 @@ def test_a_damaged_key_is_refused_by_file_and_listed_with_its_error(vault, key, 
     path.write_bytes(path.read_bytes()[:-8])
     with pytest.raises(BadInput, match=r"h_query\.npy"):
         answer(vault.get.remote(key.key_id))
-    (directory / key.key_id / "metadata.json").write_text("{}")
+    (directory / key.key_id / "metadata.json").write_text("{}", encoding="utf-8")
     (entry,) = answer(vault.list.remote())
     assert "metadata.json" in entry["error"]

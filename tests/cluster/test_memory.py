@@ -6,9 +6,9 @@ def groups(tmp_path, own, **limits):
     for path, text in limits.items():
         file = root / path.replace("__", "/").replace("_max", ".max").replace("_limit", ".limit_in_bytes")
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
+        file.write_text(text, encoding="utf-8")
     root.mkdir(exist_ok=True)
-    (tmp_path / "own").write_text(own)
+    (tmp_path / "own").write_text(own, encoding="utf-8")
     return usable_memory_bytes(root, tmp_path / "own", installed=1000)
 
 

@@ -101,8 +101,8 @@ def test_a_port_that_is_taken_is_named(settings, name):
 
 def test_the_token_is_made_once_and_only_its_owner_reads_it(tmp_path):
     path = ray_head._token(tmp_path)
-    token = (tmp_path / "ray-token").read_text()
+    token = (tmp_path / "ray-token").read_text(encoding="utf-8")
     assert len(token) == 64
     assert Path(path).stat().st_mode & 0o777 == 0o600
     assert ray_head._token(tmp_path) == path
-    assert (tmp_path / "ray-token").read_text() == token
+    assert (tmp_path / "ray-token").read_text(encoding="utf-8") == token

@@ -25,6 +25,13 @@ def test_examples():
     assert doctest.testmod(rendering).failed == 0
 
 
+@pytest.mark.parametrize(("charset", "able"), [("utf-8", True), ("ascii", False), ("latin-1", False)])
+def test_an_output_says_which_signs_it_can_show(charset, able):
+    console = Console(as_json=False, out=io.TextIOWrapper(io.BytesIO(), encoding=charset), log=io.StringIO())
+    assert console.can_show("✓") is able
+    assert console.can_show("ok")
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [

@@ -21,7 +21,7 @@ def test_defaults_are_valid():
 
 def test_flags_override_the_environment_which_overrides_the_file(tmp_path):
     config = tmp_path / "config.toml"
-    config.write_text('worker_calls = 3\nthreads = 3\nmax_jobs = 7\nkey_dir = "/keys"\n')
+    config.write_text('worker_calls = 3\nthreads = 3\nmax_jobs = 7\nkey_dir = "/keys"\n', encoding="utf-8")
     environment = {"FASTPATH_PROVER_WORKER_CALLS": "4", "PROVER_THREADS": "5"}
     settings = load_settings({"worker_calls": "6", "namespace": None}, environment, config)
     assert (settings.worker_calls, settings.threads, settings.max_jobs) == (6, 5, 7)
@@ -30,7 +30,7 @@ def test_flags_override_the_environment_which_overrides_the_file(tmp_path):
 
 def test_the_file_is_found_by_its_variable_or_in_the_users_configuration(tmp_path):
     config = tmp_path / "other.toml"
-    config.write_text("max_batch = 11")
+    config.write_text("max_batch = 11", encoding="utf-8")
     assert load_settings(environ={"FASTPATH_PROVER_CONFIG": str(config)}).max_batch == 11
     (tmp_path / "fastpath-prover").mkdir()
     config.rename(tmp_path / "fastpath-prover" / "config.toml")
@@ -88,7 +88,7 @@ def test_a_wrong_value_in_the_environment_is_refused_with_name_value_and_what_is
 )
 def test_a_wrong_file_is_refused_by_name(tmp_path, content, named):
     config = tmp_path / "config.toml"
-    config.write_text(content)
+    config.write_text(content, encoding="utf-8")
     with pytest.raises(BadInput, match=named):
         load_settings({}, {}, config)
 
@@ -124,7 +124,7 @@ def test_every_setting_says_what_it_is_for_and_has_a_variable_of_its_own():
 
 def test_tenants_are_read_from_text_and_from_a_table(tmp_path):
     file = tmp_path / "config.toml"
-    file.write_text("tenants = {blue = 2, green = 1.5}")
+    file.write_text("tenants = {blue = 2, green = 1.5}", encoding="utf-8")
     expected = (("blue", 2.0), ("green", 1.5))
     assert load_settings(environ={}, config=file).tenants == expected
     assert load_settings(environ={"FASTPATH_PROVER_TENANTS": "blue=2, green=1.5"}).tenants == expected

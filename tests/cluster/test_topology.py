@@ -10,7 +10,7 @@ def machine(tmp_path):
     def describe(**nodes):
         for name, cpus in nodes.items():
             (tmp_path / name).mkdir()
-            (tmp_path / name / "cpulist").write_text(f"{cpus}\n")
+            (tmp_path / name / "cpulist").write_text(f"{cpus}\n", encoding="utf-8")
         return tmp_path
 
     return describe

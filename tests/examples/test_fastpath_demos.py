@@ -14,7 +14,7 @@ def run(script, *arguments):
         [sys.executable, str(ROOT / "examples" / script), *arguments],
         cwd=ROOT,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
         timeout=60,
     )

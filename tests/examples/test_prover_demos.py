@@ -15,7 +15,7 @@ def run(script, *arguments):
         cwd=ROOT,
         env={**os.environ, "PROVER_THREADS": "2"},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
         timeout=240,
     )

@@ -36,7 +36,7 @@ def main() -> int:
     share, failed = options.seconds / len(FILES), []
     for kind in FILES:
         command = [sys.executable, "-m", "tests.fuzz.guided", "--kind", kind, "--seconds", str(share)]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
         said = [line for line in done.stderr.splitlines() if "cov:" in line] or ["no word"]
         print(f"{kind}: {said[-1]}", flush=True)
         if done.returncode:

@@ -51,7 +51,7 @@ INPUTS = {
 @pytest.fixture(scope="module", params=["bn128", "bls12381"])
 def compiled(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
-    (folder / "example.circom").write_text(SOURCE)
+    (folder / "example.circom").write_text(SOURCE, encoding="utf-8")
     # circomlib's Poseidon has the constants of BN254; over another field it is another function, which is all the same.
     compile_circom(folder / "example.circom", folder, request.param)
     return folder
@@ -66,7 +66,7 @@ def calculator(compiled):
 def test_arrays_buses_and_signs_give_the_same_witness(compiled, calculator, program):
     points = INPUTS["points"] if program == "circom" else [1, 2, "0xABCDEF", 4]  # snarkjs takes a bus as an array
     inputs = INPUTS | {"points": points}
-    (compiled / "input.json").write_text(json.dumps(inputs))
+    (compiled / "input.json").write_text(json.dumps(inputs), encoding="utf-8")
     arguments = ("example_js/example.wasm", "input.json", "witness.wtns")
     if program == "circom":
         run_node(compiled / "example_js" / "generate_witness.js", *arguments, cwd=compiled)
@@ -95,7 +95,7 @@ def test_what_is_wrong_is_named(calculator, change, match):
 
 
 def test_a_circuit_without_inputs(tmp_path):
-    (tmp_path / "constant.circom").write_text(NO_INPUTS)
+    (tmp_path / "constant.circom").write_text(NO_INPUTS, encoding="utf-8")
     compile_circom(tmp_path / "constant.circom", tmp_path)
     calculator = WitnessCalculator.open(tmp_path / "constant_js" / "constant.wasm")
     assert calculator.witness({})[:, 0].tolist()[:3] == [1, 7, 9]

@@ -128,7 +128,7 @@ def test_two_processes_of_four_threads_set_up_once(multiply_key, tmp_path):
             cwd=ROOT,
             env=os.environ | {"PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
         )
         for flag in ready
     ]
@@ -137,4 +137,4 @@ def test_two_processes_of_four_threads_set_up_once(multiply_key, tmp_path):
     go.touch()
     printed = [process.communicate(timeout=60)[0].split() for process in processes]
     assert printed == [[multiply_key.key_id]] * 2
-    assert log.read_text() == "setup\n"
+    assert log.read_text(encoding="utf-8") == "setup\n"

@@ -28,7 +28,7 @@ def test_marks_are_kept_until_forgotten(directory):
     forget_marks(directory, ONE)
     forget_marks(directory, ONE)
     assert read_marks(directory, ONE) == KeyMarks()
-    (directory / "marks" / TWO).write_text("[]")
+    (directory / "marks" / TWO).write_text("[]", encoding="utf-8")
     assert read_marks(directory, TWO) == KeyMarks()
 
 

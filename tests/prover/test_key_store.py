@@ -40,7 +40,7 @@ def test_the_folder_holds_metadata_and_arrays_only(saved, multiply_key):
 
 
 def test_metadata_says_what_the_key_is_for(saved, multiply_key):
-    metadata = json.loads((saved / multiply_key.key_id / "metadata.json").read_text())
+    metadata = json.loads((saved / multiply_key.key_id / "metadata.json").read_text(encoding="utf-8"))
     assert metadata["circuit"] == "multiply"
     assert metadata["development"] is True
     assert metadata["nonresidue"] == 5
@@ -76,7 +76,9 @@ def test_an_array_of_another_shape_is_refused(directory, multiply_key):
 
 def test_altered_metadata_is_another_key(directory, multiply_key):
     path = directory / multiply_key.key_id / "metadata.json"
-    path.write_text(path.read_text().replace('"development":true', '"development":false'))
+    path.write_text(
+        path.read_text(encoding="utf-8").replace('"development":true', '"development":false'), encoding="utf-8"
+    )
     with pytest.raises(BadInput, match="altered"):
         load_key(directory, multiply_key.key_id)
 

@@ -53,7 +53,7 @@ def test_threads_are_named_in_python_and_in_the_kernel():
 
     def names():
         barrier.wait(5)
-        comm = Path(f"/proc/self/task/{threading.get_native_id()}/comm").read_text().strip()
+        comm = Path(f"/proc/self/task/{threading.get_native_id()}/comm").read_text(encoding="utf-8").strip()
         return threading.current_thread().name, comm
 
     with ProverPool(3) as pool:

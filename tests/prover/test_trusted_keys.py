@@ -28,7 +28,7 @@ def test_a_bad_key_is_never_recorded(multiply_key, tmp_path):
 
 def test_a_record_of_other_checks_does_not_count(multiply_key, tmp_path):
     (tmp_path / "validated").mkdir()
-    (tmp_path / "validated" / multiply_key.key_id).write_text("points, 0\n")
+    (tmp_path / "validated" / multiply_key.key_id).write_text("points, 0\n", encoding="utf-8")
     assert validate_once(multiply_key, tmp_path, get_backend())
     assert not validate_once(multiply_key, tmp_path, get_backend())
 

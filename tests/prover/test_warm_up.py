@@ -48,7 +48,7 @@ print(len(before), *(event.kernel for event in during))
 @pytest.mark.parametrize("curve", [curve.name for curve in CURVES])
 def test_no_job_compiles_after_the_warm_up(curve):
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, curve, "auto"], capture_output=True, text=True, check=False, timeout=500
+        [sys.executable, "-c", PROGRAM, curve, "auto"], capture_output=True, encoding="utf-8", check=False, timeout=500
     )
     assert done.returncode == 0, done.stderr
     before, *during = done.stdout.split()

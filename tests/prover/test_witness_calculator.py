@@ -134,7 +134,7 @@ def test_missing_inputs_are_counted_and_with_symbols_named(calculator, folder, t
     path = tmp_path / "circuit_js" / "circuit.wasm"
     path.write_bytes((folder / "circuit.wasm").read_bytes())
     (tmp_path / "circuit.sym").write_text(
-        "1,1,0,main.z\n3,3,0,main.x\n4,4,0,main.y\n5,-1,0,main.unused\n7,6,1,main.c.d[3]\n"
+        "1,1,0,main.z\n3,3,0,main.x\n4,4,0,main.y\n5,-1,0,main.unused\n7,6,1,main.c.d[3]\n", encoding="utf-8"
     )
     named = WitnessCalculator.open(path)
     with pytest.raises(BadInput, match=r"missing: unused \(1 value\)$"):

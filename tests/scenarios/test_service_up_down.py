@@ -34,7 +34,7 @@ def command(tmp_path):
             cwd=ROOT,
             env=environment,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             timeout=280,
             check=False,
         )
@@ -53,7 +53,7 @@ def free_port():
 
 def session_of(pid):
     """How many processes live in the session that a process leads; the dead that nobody has asked for do not count."""
-    listed = subprocess.run(["ps", "-eo", "sid=,stat="], capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(["ps", "-eo", "sid=,stat="], capture_output=True, encoding="utf-8", check=True).stdout
     return sum(sid == str(pid) and not state.startswith("Z") for sid, state in map(str.split, listed.splitlines()))
 
 

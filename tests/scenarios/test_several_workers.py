@@ -11,7 +11,7 @@ pytestmark = pytest.mark.ray
 def cpus_of_proving_threads(pid):
     """Where the kernel lets them run."""
     tasks = Path(f"/proc/{pid}/task").iterdir()
-    proving = [task for task in tasks if (task / "comm").read_text().startswith("prover-work")]
+    proving = [task for task in tasks if (task / "comm").read_text(encoding="utf-8").startswith("prover-work")]
     return [os.sched_getaffinity(int(task.name)) for task in proving]
 
 

@@ -56,7 +56,7 @@ def test_plots_are_drawn_where_matplotlib_is(tmp_path):
 
     more = [Figure(GOODPUT, FASTPATH, 0, 0.5, "share", 1.0)]
     (path,) = draw([*FIGURES, *more], tmp_path)
-    assert path.read_text().startswith("<?xml")
+    assert path.read_text(encoding="utf-8").startswith("<?xml")
 
 
 def test_jain_and_lru_on_small_cases():

@@ -98,5 +98,5 @@ def test_plots_are_drawn_where_matplotlib_is(tmp_path):
     from benchmarks.matrix.plots import draw
 
     paths = draw(MatrixReport(run([50] * 5), run(THEN)).comparisons, tmp_path)
-    assert all(path.read_text().startswith("<?xml") for path in paths)
+    assert all(path.read_text(encoding="utf-8").startswith("<?xml") for path in paths)
     assert len(paths) == 3

@@ -29,7 +29,7 @@ def folder(request, tmp_path, monkeypatch):
         ("verification_key.json", "verification_key.json"),
     ):
         shutil.copy(VECTORS / request.param / name, tmp_path / target)
-    (tmp_path / "input.json").write_text(json.dumps({"x": 3, "y": "0x5", "unused": "1"}))
+    (tmp_path / "input.json").write_text(json.dumps({"x": 3, "y": "0x5", "unused": "1"}), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FASTPATH_PROVER_KEY_DIR", str(tmp_path / "keys"))
     return tmp_path
@@ -37,7 +37,7 @@ def folder(request, tmp_path, monkeypatch):
 
 @pytest.fixture
 def theirs(folder):
-    curve = json.loads((folder / "verification_key.json").read_text())["curve"]
+    curve = json.loads((folder / "verification_key.json").read_text(encoding="utf-8"))["curve"]
     return VECTORS / curve
 
 
@@ -62,7 +62,9 @@ def test_a_witness_file_is_that_of_snarkjs(folder, theirs, run):
 def test_from_inputs_to_a_verified_proof(folder, theirs, run):
     code, document, _ = run("groth16", "fullprove", "-v", "--json")
     assert (code, document["constraints"]) == (ExitCode.OK, 3)
-    assert json.loads((folder / "public.json").read_text()) == json.loads((theirs / "public.json").read_text())
+    assert json.loads((folder / "public.json").read_text(encoding="utf-8")) == json.loads(
+        (theirs / "public.json").read_text(encoding="utf-8")
+    )
     assert run("groth16", "verify")[0] == ExitCode.OK
 
 
@@ -71,11 +73,13 @@ def test_contract_and_calldata(folder, run):
     code, document, _ = run("zkey", "export", "solidityverifier", "--json")
     assert (code, document["public"], document["development"]) == (ExitCode.OK, 3, False)
     vk = open_zkey(folder / "circuit_final.zkey").verifying_key
-    assert (folder / "verifier.sol").read_text() == verifier_contract(vk)
+    assert (folder / "verifier.sol").read_text(encoding="utf-8") == verifier_contract(vk)
     code, calldata, _ = run("groth16", "exportsoliditycalldata")
     assert code == ExitCode.OK
     arguments = json.loads(f"[{calldata}]")
-    assert [int(word, 16) for word in arguments[3]] == [int(x) for x in json.loads(Path("public.json").read_text())]
+    assert [int(word, 16) for word in arguments[3]] == [
+        int(x) for x in json.loads(Path("public.json").read_text(encoding="utf-8"))
+    ]
     assert run("zkey", "export", "soliditycalldata")[1] == calldata
     assert run("zkey", "export", "soliditycalldata", "--json")[1]["calldata"] == calldata.strip()
 
@@ -85,14 +89,14 @@ def test_the_contract_of_a_development_key_says_so(folder, run):
     code, out, _ = run("zkey", "export", "solidityverifier", "dev.zkey", "dev.sol")
     assert code == ExitCode.OK
     assert "anyone can forge proofs" in out
-    assert "FOR DEVELOPMENT ONLY" in (folder / "dev.sol").read_text()
+    assert "FOR DEVELOPMENT ONLY" in (folder / "dev.sol").read_text(encoding="utf-8")
 
 
 def test_what_is_wrong_is_said(folder, run):
-    (folder / "missing.json").write_text('{"x": 1, "y": 2}')
-    (folder / "extra.json").write_text('{"x": 1, "y": 2, "unused": 3, "z": 424242}')
-    (folder / "batch.json").write_text('[{"x": 1}, {"x": 2}]')
-    (folder / "alias.json").write_text(json.dumps(["52", str(1 << 255), "3"]))
+    (folder / "missing.json").write_text('{"x": 1, "y": 2}', encoding="utf-8")
+    (folder / "extra.json").write_text('{"x": 1, "y": 2, "unused": 3, "z": 424242}', encoding="utf-8")
+    (folder / "batch.json").write_text('[{"x": 1}, {"x": 2}]', encoding="utf-8")
+    (folder / "alias.json").write_text(json.dumps(["52", str(1 << 255), "3"]), encoding="utf-8")
     assert run("groth16", "fullprove")[0] == ExitCode.OK
     for arguments, why in (
         (("wtns", "calculate", "circuit.wasm", "missing.json"), "hold 2 of 3 values"),

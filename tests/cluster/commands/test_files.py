@@ -77,16 +77,16 @@ def test_a_damaged_key_is_not_trusted(folder, run):
 
 
 def test_verification_says_what_it_found(folder, run):
-    public = json.loads((folder / "public.json").read_text())
-    (folder / "other.json").write_text(json.dumps(["53", *public[1:]]))
+    public = json.loads((folder / "public.json").read_text(encoding="utf-8"))
+    (folder / "other.json").write_text(json.dumps(["53", *public[1:]]), encoding="utf-8")
     code, document, _ = run("groth16", "verify", "verification_key.json", "other.json", "proof.json", "--json")
     assert (code, document["valid"]) == (ExitCode.FAILED, False)
-    proof = json.loads((folder / "proof.json").read_text())
-    (folder / "off.json").write_text(json.dumps({**proof, "pi_a": ["5", "5", "1"]}))
+    proof = json.loads((folder / "proof.json").read_text(encoding="utf-8"))
+    (folder / "off.json").write_text(json.dumps({**proof, "pi_a": ["5", "5", "1"]}), encoding="utf-8")
     code, out, _ = run("groth16", "verify", "verification_key.json", "public.json", "off.json")
     assert code == ExitCode.FAILED
     assert "INVALID: element a of the proof is off the curve" in out
-    (folder / "short.json").write_text(json.dumps(public[1:]))
+    (folder / "short.json").write_text(json.dumps(public[1:]), encoding="utf-8")
     code, _, err = run("groth16", "verify", "verification_key.json", "short.json", "proof.json")
     assert code == ExitCode.BAD_INPUT
     assert "takes 3 public inputs, not 2" in err
@@ -158,8 +158,8 @@ def test_the_numbers_of_a_system(folder, run):
 
 def test_every_number_of_a_key(folder, run):
     assert run("zkey", "export", "json", "circuit_final.zkey", "key.json")[0] == ExitCode.OK
-    document = json.loads((folder / "key.json").read_text())
-    vk = json.loads((folder / "verification_key.json").read_text())
+    document = json.loads((folder / "key.json").read_text(encoding="utf-8"))
+    vk = json.loads((folder / "verification_key.json").read_text(encoding="utf-8"))
     assert all(document[name] == vk[name] for name in ("protocol", "IC", "vk_alpha_1", "vk_beta_2", "vk_delta_2"))
     assert (document["nVars"], document["domainSize"], document["power"], len(document["hExps"])) == (7, 8, 3, 8)
     assert document["C"][:4] == [None] * 4
@@ -167,7 +167,9 @@ def test_every_number_of_a_key(folder, run):
 
 
 def test_files_of_two_curves_do_not_mix(folder, run, tmp_path):
-    other = "bls12381" if json.loads((folder / "proof.json").read_text())["curve"] == "bn128" else "bn128"
+    other = (
+        "bls12381" if json.loads((folder / "proof.json").read_text(encoding="utf-8"))["curve"] == "bn128" else "bn128"
+    )
     shutil.copy(VECTORS / other / "witness.wtns", tmp_path / "other.wtns")
     for arguments in (("groth16", "prove", "circuit_final.zkey"), ("wtns", "check", "circuit.r1cs")):
         code, _, err = run(*arguments, "other.wtns")

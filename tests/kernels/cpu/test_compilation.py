@@ -34,7 +34,9 @@ print(*(f"{name}={built[name](np.ones(1, np.uint64))}" for name in sorted(built)
 def run(order, folder):
     program = PROGRAM.replace("ORDER", repr(order))
     environment = {"FASTPATH_PROVER_CACHE_DIR": str(folder), "PATH": "/usr/bin:/bin"}
-    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, encoding="utf-8", check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.split()
 
@@ -56,12 +58,12 @@ def test_a_damaged_cache_file_is_compiled_again(tmp_path):
 def test_any_source_change_names_another_folder(tmp_path, monkeypatch):
     package = tmp_path / "kernels" / "cpu"
     package.mkdir(parents=True)
-    (package / "compilation.py").write_text("one")
-    (package.parent / "formulas.py").write_text("two")
+    (package / "compilation.py").write_text("one", encoding="utf-8")
+    (package.parent / "formulas.py").write_text("two", encoding="utf-8")
     monkeypatch.setattr(compilation, "__file__", str(package / "compilation.py"))
     stamp = compilation._stamp.__wrapped__
     before = stamp()
-    (package.parent / "formulas.py").write_text("three")
+    (package.parent / "formulas.py").write_text("three", encoding="utf-8")
     assert stamp() != before
 
 

@@ -42,7 +42,7 @@ def test_cards_are_counted_on_the_bus(tmp_path):
         ("other", "0x1002", "0x030000"), ("network", "0x8086", "0x020000"),
     ]:  # fmt: skip
         (tmp_path / name).mkdir()
-        (tmp_path / name / "vendor").write_text(f"{vendor}\n")
-        (tmp_path / name / "class").write_text(f"{kind}\n")
+        (tmp_path / name / "vendor").write_text(f"{vendor}\n", encoding="utf-8")
+        (tmp_path / name / "class").write_text(f"{kind}\n", encoding="utf-8")
     assert count_cards(tmp_path) == 2
     assert count_cards(tmp_path / "absent") == 0

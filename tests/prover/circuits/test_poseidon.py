@@ -11,7 +11,7 @@ from prover.circuits.poseidon import constrain_poseidon, permute, poseidon
 from prover.circuits.poseidon_parameters import poseidon_parameters
 
 CURVES = pytest.mark.parametrize("curve", [BLS12_381, BN254], ids=lambda curve: curve.name)
-VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "poseidon.json").read_text())
+VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "poseidon.json").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("vector", VECTORS["hash"]["vectors"], ids=lambda vector: str(vector["inputs"]))

@@ -125,8 +125,8 @@ def constants_only(folder, prime):
 
 def compiled(source, inputs, public):
     def make(folder, prime):
-        (folder / "circuit.circom").write_text(source)
-        (folder / "input.json").write_text(json.dumps(inputs))
+        (folder / "circuit.circom").write_text(source, encoding="utf-8")
+        (folder / "input.json").write_text(json.dumps(inputs), encoding="utf-8")
         compile_circom(folder / "circuit.circom", folder, prime)
         snarkjs("wtns", "calculate", "circuit_js/circuit.wasm", "input.json", "witness.wtns", cwd=folder)
         return public

@@ -16,7 +16,7 @@ from prover.formats.square_roots import negated_coordinate, y_coordinate
 from tests.prover.formats.statements import proven
 
 CURVES = ("bls12_381", "bn254")
-VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "arkworks_bn254_keys.json").read_text())
+VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "arkworks_bn254_keys.json").read_text(encoding="utf-8"))
 
 
 def multiples(curve, group, scalars):

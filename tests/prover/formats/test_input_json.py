@@ -13,22 +13,22 @@ from prover.formats.input_json import read_inputs, signal_values
 
 def test_one_object_or_a_list_of_them(tmp_path):
     path = tmp_path / "input.json"
-    path.write_text('{"a": "5", "b": [1, [2]]}')
+    path.write_text('{"a": "5", "b": [1, [2]]}', encoding="utf-8")
     assert read_inputs(path) == [{"a": "5", "b": [1, [2]]}]
-    path.write_text('[{"a": 1}, {"a": 2}]')
+    path.write_text('[{"a": 1}, {"a": 2}]', encoding="utf-8")
     assert read_inputs(path) == [{"a": 1}, {"a": 2}]
 
 
 @pytest.mark.parametrize("text", ["[]", "5", '"a"', "null", "[1]", '[{"a": 1}, 2]'])
 def test_other_json_is_refused(tmp_path, text):
-    (tmp_path / "input.json").write_text(text)
+    (tmp_path / "input.json").write_text(text, encoding="utf-8")
     with pytest.raises(BadInput, match="an object with a value for each input signal"):
         read_inputs(tmp_path / "input.json")
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"a": 1', "{'a': 1}", '{"a": ' + "9" * 5000 + "}", "[" * 100_000])
 def test_what_is_no_json_is_refused(tmp_path, text):
-    (tmp_path / "input.json").write_text(text)
+    (tmp_path / "input.json").write_text(text, encoding="utf-8")
     with pytest.raises(BadInput, match="is no JSON"):
         read_inputs(tmp_path / "input.json")
 

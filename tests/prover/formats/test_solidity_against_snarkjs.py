@@ -31,7 +31,7 @@ def test_the_interface_is_the_same_and_the_gas_no_more(public, tmp_path):
     it = proven("bn254", public)
     write_zkey(tmp_path / "key.zkey", it.key)
     snarkjs("zkey", "export", "solidityverifier", "key.zkey", "verifier.sol", cwd=tmp_path)
-    theirs = compile_solidity((tmp_path / "verifier.sol").read_text())
+    theirs = compile_solidity((tmp_path / "verifier.sol").read_text(encoding="utf-8"))
     ours = compile_solidity(verifier_contract(it.vk))
     (their_function,) = [entry for entry in theirs.abi if entry["type"] == "function"]
     (our_function,) = [entry for entry in ours.abi if entry["type"] == "function"]

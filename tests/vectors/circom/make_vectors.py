@@ -27,8 +27,10 @@ def main() -> None:
             def run(program: str, *arguments: str, folder: Path = folder) -> None:
                 subprocess.run([programs / program, *arguments], cwd=folder, check=True, stdout=subprocess.DEVNULL)
 
-            (folder / "circuit.circom").write_text((HERE / "circuit.circom").read_text())
-            (folder / "input.json").write_text(json.dumps(INPUTS))
+            (folder / "circuit.circom").write_text(
+                (HERE / "circuit.circom").read_text(encoding="utf-8"), encoding="utf-8"
+            )
+            (folder / "input.json").write_text(json.dumps(INPUTS), encoding="utf-8")
             run("circom2", "circuit.circom", "--r1cs", "--wasm", "--O0", "--prime", prime)
             (folder / "circuit_js" / "circuit.wasm").rename(folder / "circuit.wasm")
             run("snarkjs", "powersoftau", "new", curve, "4", "0.ptau")
