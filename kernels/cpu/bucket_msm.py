@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.backend import Array, Bases, poll
-from kernels.cpu.bucket_sums import FIRST_ROW, PIECE_ENTRIES, BucketSums, combination
+from kernels.cpu.bucket_sums import FIRST_ROW, BucketSums, combination, most_sums
 from kernels.cpu.buckets import MAX_ROWS, bucket_kernels
 from kernels.cpu.coordinate_scaling import coordinate_scaling
 from kernels.cpu.digits import Parts, split
@@ -114,7 +114,7 @@ def _doubled(arithmetic: Arithmetic, rows: Array) -> Array:
     entries = np.repeat(np.arange(n, dtype=np.uint32) << np.uint32(2), 2)
     starts = np.arange(0, 2 * n + 1, 2, dtype=np.int64)
     with borrow_scratch() as scratch:
-        sums = _Sums(arithmetic, rows.reshape(-1), row_words, n, scratch)
+        sums = _Sums(arithmetic, rows.reshape(-1), row_words, most_sums(2 * n, n), scratch)
         sums.sum(entries, starts, n, None)
         finite = starts[1:] > starts[:-1]
         out = np.zeros((n, row_words), np.uint64)
@@ -125,11 +125,11 @@ def _doubled(arithmetic: Arithmetic, rows: Array) -> Array:
 class _Sums:
     """Workspace of one task, and the row up to which it is full."""
 
-    def __init__(self, arithmetic: Arithmetic, table: Array, row_words: int, most_sums: int, scratch: Scratch) -> None:
+    def __init__(self, arithmetic: Arithmetic, table: Array, row_words: int, most_rows: int, scratch: Scratch) -> None:
         self.kernels = arithmetic.sums()
         self.table = table
         self.room = scratch.words("room", self.kernels.room_words)
-        self.workspace = scratch.words("workspace", (FIRST_ROW + most_sums) * row_words)
+        self.workspace = scratch.words("workspace", (FIRST_ROW + most_rows) * row_words)
         self.workspace[:row_words] = 0  # row 0 is infinity
         self.row = FIRST_ROW
         self.most = arithmetic.words_between_polls // row_words
@@ -218,9 +218,9 @@ def _sum_task(
         starts, entries,
     )  # fmt: skip
     total = int(starts[lists * plan.buckets])
-    # A sum each for buckets and pieces, then for rows and columns: no more than buckets twice over.
-    most_sums = 3 * lists * plan.buckets + 2 * (total // PIECE_ENTRIES + 1)
-    sums = _Sums(arithmetic, prepared.rows.reshape(-1), prepared.rows.shape[1], most_sums, scratch)
+    # Sums of buckets, then of rows and columns, which are no more than buckets together and of two entries a bucket.
+    most = most_sums(total, lists * plan.buckets) + most_sums(4 * lists * plan.buckets, lists * plan.buckets)
+    sums = _Sums(arithmetic, prepared.rows.reshape(-1), prepared.rows.shape[1], most, scratch)
     sums.sum(entries, starts, lists * plan.buckets, should_stop)
     log2_length = plan.window_bits - 1
     for level, h in enumerate(plan.regroupings):

@@ -1,9 +1,9 @@
 """Affine additions in lanes, eight pairs of points at a time, as many as share an inversion.
 
-Two passes over the pairs do all of it. :attr:`Additions.begin` fetches the points from their scattered rows, keeps
-what the second pass needs of them and multiplies the denominators up; :attr:`Additions.finish`, from the last pair to
+Two passes over the pairs do all of it. The first reads the points, from rows scattered in memory or from vectors of
+points that earlier additions left, and multiplies the denominators up; :attr:`Additions.finish`, from the last pair to
 the first, takes each denominator's inverse out of the product's and writes the sums. Six products an addition, one of
-them a square. What passes between the two stays in the second-level cache.
+them a square. What passes between the two, and the sums themselves, stay in the second-level cache.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from kernels.cpu.lane_field import LANES, WORD, LaneElement
+from kernels.cpu.lane_field import WORD, LaneElement
 from kernels.cpu.lane_points import LanePointSpec
 from kernels.cpu.lane_rows import RowLayout
 from kernels.cpu.operation import QuadraticRing
@@ -26,27 +26,31 @@ from kernels.formulas import weierstrass
 from kernels.formulas.quadratic import QuadraticElement
 
 FETCH_AHEAD = 4  # vectors of pairs: additions of 4 vectors take about as long as memory does
-KEPT = 4  # coordinates kept of a pair: x1, y1, x2 - x1, y2 - y1
+KEPT = 2  # coordinates kept of a pair besides its first point: x2 - x1 and y2 - y1
 
 
 @dataclass(frozen=True)
 class Additions:
-    """Intrinsics over a room of lane elements; numbers are indices of elements.
+    """Intrinsics over lane elements in a room; numbers are indices of elements, a point is two of them.
 
     Attributes
     ----------
     ask
         ``(table, workspace, entries, at)``: ask for the rows of eight entries.
-    begin
-        ``(room, kept, product, table, workspace, left, right, at)``: keep pair ``at`` .. ``at + 7`` in elements
-        ``kept`` .. ``kept + 3``, and set element ``product + 1`` to element ``product`` times their denominators.
+    begin_rows
+        ``(room, kept, product, table, workspace, left, right, at, point)``: read pair ``at`` .. ``at + 7`` of entries,
+        write the first point to ``point``, keep the differences in elements ``kept`` and ``kept + 1``, and set element
+        ``product + 1`` to element ``product`` times the denominators.
+    begin_points
+        ``(room, kept, product, first, second)``: the same of two vectors of points; the first stays where it is.
     finish
-        ``(room, run, kept, product, workspace, row)``: with 1 / element ``product + 1`` in element ``run``, leave
-        1 / element ``product`` there and write the sums to eight rows from ``row`` on.
+        ``(room, run, kept, product, point)``: with 1 / element ``product + 1`` in element ``run``, leave
+        1 / element ``product`` there and write the sums in place of the first point.
     """
 
     ask: Any
-    begin: Any
+    begin_rows: Any
+    begin_points: Any
     finish: Any
 
 
@@ -55,7 +59,7 @@ def additions(curve: Curve, group: Group, native: bool) -> Additions:
     """Make the intrinsics of a group."""
     spec = LanePointSpec(curve, 1 if group == "g1" else 2, native)
     layout = RowLayout(spec, curve.fp.limbs, spec.degree)
-    return Additions(ask_for_rows(layout), _begin(spec, layout), _finish(spec, layout))
+    return Additions(ask_for_rows(layout), _begin_rows(spec, layout), _begin_points(spec), _finish(spec))
 
 
 Generate = Callable[..., ir.Value]
@@ -79,52 +83,101 @@ def ask_for_rows(layout: RowLayout) -> Any:
     return intrinsic(ask)
 
 
-def _begin(spec: LanePointSpec, layout: RowLayout) -> Any:
+def _begin_rows(spec: LanePointSpec, layout: RowLayout) -> Any:
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Sequence[Any]) -> ir.Value:
         ring = spec.emit(builder)
         room, table, workspace, left, right = (
             _array(context, builder, signature, arguments, n) for n in (0, 3, 4, 5, 6)
         )
-        x1, y1 = layout.point(builder, ring, table, workspace, builder.gep(left, [arguments[7]]))
-        x2, y2 = layout.point(builder, ring, table, workspace, builder.gep(right, [arguments[7]]))
-        dx, dy = _carried(x2 - x1), _carried(y2 - y1)
-        kept = builder.gep(room, [builder.mul(arguments[1], WORD(spec.words))])
-        for number, element in enumerate((x1, y1, dx, dy)):
-            _store_limbs(element, builder.gep(kept, [WORD(number * spec.words)]))
-        product = builder.gep(room, [builder.mul(arguments[2], WORD(spec.words))])
-        ring.store(ring.load(product) * dx, builder.gep(product, [WORD(spec.words)]))
+        first = layout.point(builder, ring, table, workspace, builder.gep(left, [arguments[7]]))
+        second = layout.point(builder, ring, table, workspace, builder.gep(right, [arguments[7]]))
+        point = _place(spec, builder, room, arguments[8])
+        for number, element in enumerate(first):
+            _store_limbs(element, builder.gep(point, [WORD(number * spec.words)]))
+        _keep_differences(spec, builder, ring, first, second, (room, arguments[1], arguments[2]))
         return context.get_dummy_value()
 
-    def begin(
-        _context: Any, room: Any, _kept: Any, _product: Any, table: Any, workspace: Any, left: Any, right: Any, _at: Any
+    def begin_rows(
+        _context: Any,
+        room: Any,
+        _kept: Any,
+        _product: Any,
+        table: Any,
+        workspace: Any,
+        left: Any,
+        right: Any,
+        _at: Any,
+        _point: Any,
     ) -> Any:
-        return types.void(room, types.int64, types.int64, table, workspace, left, right, types.int64), generate
+        index = types.int64
+        return types.void(room, index, index, table, workspace, left, right, index, index), generate
 
-    return intrinsic(begin)
+    return intrinsic(begin_rows)
 
 
-def _finish(spec: LanePointSpec, layout: RowLayout) -> Any:
+def _begin_points(spec: LanePointSpec) -> Any:
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Sequence[Any]) -> ir.Value:
         ring = spec.emit(builder)
-        room, workspace = (_array(context, builder, signature, arguments, n) for n in (0, 4))
-        run, kept, product = (builder.gep(room, [builder.mul(arguments[n], WORD(spec.words))]) for n in (1, 2, 3))
-        first = builder.gep(workspace, [builder.mul(arguments[5], WORD(layout.row_words))])
-        ahead = [builder.gep(first, [WORD((lane - FETCH_AHEAD * LANES) * layout.row_words)]) for lane in range(LANES)]
-        layout.ask_for(builder, ahead, write=True)
-        p = spec.curve.fp.modulus
-        places = [builder.gep(kept, [WORD(number * spec.words)]) for number in range(KEPT)]
-        x1, y1 = ring.load(places[0]), _load_limbs(ring, places[1], 2 * p, 2)
-        dx, dy = (_load_limbs(ring, place, 4 * p, 1) for place in places[2:])
+        room = _array(context, builder, signature, arguments, 0)
+        first, second = (_load_point(spec, builder, ring, room, arguments[n]) for n in (3, 4))
+        _keep_differences(spec, builder, ring, first, second, (room, arguments[1], arguments[2]))
+        return context.get_dummy_value()
+
+    def begin_points(_context: Any, room: Any, _kept: Any, _product: Any, _first: Any, _second: Any) -> Any:
+        return types.void(room, *[types.int64] * 4), generate
+
+    return intrinsic(begin_points)
+
+
+def _finish(spec: LanePointSpec) -> Any:
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Sequence[Any]) -> ir.Value:
+        ring = spec.emit(builder)
+        room = _array(context, builder, signature, arguments, 0)
+        run, kept, product, point = (_place(spec, builder, room, arguments[n]) for n in range(1, 5))
+        dx, dy = (
+            _load_limbs(ring, builder.gep(kept, [WORD(number * spec.words)]), 4 * spec.curve.fp.modulus, 1)
+            for number in range(KEPT)
+        )
+        first = _load_point(spec, builder, ring, room, arguments[4])
         running = ring.load(run)
         inverse = running * ring.load(product)
         ring.store(running * dx, run)
-        layout.store(builder, ring, weierstrass.add_affine((x1, y1), (dx, dy), inverse), first)
+        for number, element in enumerate(weierstrass.add_affine(first, (dx, dy), inverse)):
+            ring.store(element, builder.gep(point, [WORD(number * spec.words)]))
         return context.get_dummy_value()
 
-    def finish(_context: Any, room: Any, _run: Any, _kept: Any, _product: Any, workspace: Any, _row: Any) -> Any:
-        return types.void(room, types.int64, types.int64, types.int64, workspace, types.int64), generate
+    def finish(_context: Any, room: Any, _run: Any, _kept: Any, _product: Any, _point: Any) -> Any:
+        return types.void(room, *[types.int64] * 4), generate
 
     return intrinsic(finish)
+
+
+def _place(spec: LanePointSpec, builder: ir.IRBuilder, room: ir.Value, number: ir.Value) -> ir.Value:
+    return builder.gep(room, [builder.mul(number, WORD(spec.words))])
+
+
+def _load_point(spec: LanePointSpec, builder: ir.IRBuilder, ring: Any, room: ir.Value, number: ir.Value) -> Any:
+    """Coordinates of a vector of points; y as a sum of two terms, for :func:`_begin_rows` may have turned it."""
+    place = _place(spec, builder, room, number)
+    y = _load_limbs(ring, builder.gep(place, [WORD(spec.words)]), 2 * spec.curve.fp.modulus, 2)
+    return ring.load(place), y
+
+
+def _keep_differences(
+    spec: LanePointSpec,
+    builder: ir.IRBuilder,
+    ring: Any,
+    first: Sequence[Any],
+    second: Sequence[Any],
+    places: tuple[ir.Value, ir.Value, ir.Value],
+) -> None:
+    """Write the differences, below 4p and carried, and the next product of denominators."""
+    room, kept, product = places
+    dx, dy = (_carried(b - a) for a, b in zip(first, second, strict=True))
+    for number, element in enumerate((dx, dy)):
+        _store_limbs(element, builder.gep(_place(spec, builder, room, kept), [WORD(number * spec.words)]))
+    before = _place(spec, builder, room, product)
+    ring.store(ring.load(before) * dx, builder.gep(before, [WORD(spec.words)]))
 
 
 def _parts(element: Any) -> tuple[LaneElement, ...]:

@@ -92,7 +92,7 @@ def lane_points(curve: Curve, group: Group, native: bool) -> LanePoints:
         any_difference=operation(spec, any_difference, (4,), 1, with_ring=True),
         add_any=operation(spec, add_any, (4, 1), 2, with_ring=True),
         step=operation(spec, step, (6, 2), 6, with_ring=True),
-        multiply=operation(spec, lambda a, b: a * b, (1, 1), 1),
+        multiply=operation(spec, weierstrass.product, (1, 1), 1, outline=True),
     )
 
 

@@ -10,7 +10,7 @@ from numba import types
 
 from kernels.cpu import affine_cases
 from kernels.cpu.bucket_msm import Arithmetic
-from kernels.cpu.bucket_sums import BucketSums, ChunkAdditions, bucket_summer
+from kernels.cpu.bucket_sums import PIECE_ENTRIES, BucketSums, ChunkAdditions, PieceSums, bucket_summer, row_trees
 from kernels.cpu.compilation import I64, U32, U64, U64_OUT, KernelSet, compiled_once, copy_words
 from kernels.cpu.inversion import inversion
 from kernels.cpu.lane_additions import ask_for_rows
@@ -109,7 +109,8 @@ def _bucket_sums(curve: Curve, group: Group) -> BucketSums:
             multiply(room, run, room, run, room, denominator)
             add_any(workspace, row + k, room, pairs + k, room, inverse)
 
-    sum_buckets = bucket_summer(kernels, ChunkAdditions(row_words, 1, CHUNK, add_chunk, add_any_chunk))
+    sum_pieces = row_trees(kernels, ChunkAdditions(row_words, 1, CHUNK, add_chunk, add_any_chunk))
+    sum_buckets = bucket_summer(kernels, PieceSums(PIECE_ENTRIES, PIECE_ENTRIES, PIECE_ENTRIES, 1, sum_pieces))
 
     @kernels.kernel(U64, U64, U32, I64, INT, INT, U64_OUT)
     def weigh(table: Any, workspace: Any, entries: Any, starts: Any, lists: int, length: int, out: Any) -> None:
