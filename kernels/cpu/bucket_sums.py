@@ -113,7 +113,7 @@ def row_trees(kernels: KernelSet, additions: ChunkAdditions) -> Any:
         return bool(union == 0)
 
     @kernels.inner
-    def sum_pieces(table: Any, workspace: Any, pieces: Any, ends: Any, count: int, free: int, room: Any) -> int:
+    def sum_pieces(table: Any, workspace: Any, pieces: Any, ends: Any, count: int, free: int, room: Any) -> Any:
         left = np.empty(PIECE_ENTRIES // 2 + lanes, np.uint32)
         right = np.empty(PIECE_ENTRIES // 2 + lanes, np.uint32)
         row, fast = 1, True
@@ -149,11 +149,11 @@ def row_trees(kernels: KernelSet, additions: ChunkAdditions) -> Any:
         for s in range(count):  # sums move from temporary rows to rows of their own
             entry = pieces[s]
             if entry & OWN_ROW and (entry >> 2) < FIRST_ROW:
-                at = np.int64(entry >> 2) * row_words
-                if is_infinity(workspace, at):
+                place = np.int64(entry >> 2) * row_words
+                if is_infinity(workspace, place):
                     pieces[s] = INFINITY
                 else:
-                    copy_words(workspace, free * row_words, workspace, at, row_words)
+                    copy_words(workspace, free * row_words, workspace, place, row_words)
                     pieces[s] = (free << 2) | OWN_ROW
                     free += 1
         return free

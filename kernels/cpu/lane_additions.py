@@ -46,12 +46,16 @@ class Additions:
     finish
         ``(room, run, kept, product, point)``: with 1 / element ``product + 1`` in element ``run``, leave
         1 / element ``product`` there and write the sums in place of the first point.
+    finish_asking
+        ``(room, run, kept, product, point, table, workspace, left, right, ahead)``: the same, and meanwhile ask for the
+        rows of pair ``ahead`` .. ``ahead + 7`` of entries.
     """
 
     ask: Any
     begin_rows: Any
     begin_points: Any
     finish: Any
+    finish_asking: Any
 
 
 @functools.cache
@@ -59,7 +63,13 @@ def additions(curve: Curve, group: Group, native: bool) -> Additions:
     """Make the intrinsics of a group."""
     spec = LanePointSpec(curve, 1 if group == "g1" else 2, native)
     layout = RowLayout(spec, curve.fp.limbs, spec.degree)
-    return Additions(ask_for_rows(layout), _begin_rows(spec, layout), _begin_points(spec), _finish(spec))
+    return Additions(
+        ask=ask_for_rows(layout),
+        begin_rows=_begin_rows(spec, layout),
+        begin_points=_begin_points(spec),
+        finish=_finish(spec, layout, asking=False),
+        finish_asking=_finish(spec, layout, asking=True),
+    )
 
 
 Generate = Callable[..., ir.Value]
@@ -129,27 +139,54 @@ def _begin_points(spec: LanePointSpec) -> Any:
     return intrinsic(begin_points)
 
 
-def _finish(spec: LanePointSpec) -> Any:
+def _finish(spec: LanePointSpec, layout: RowLayout, *, asking: bool) -> Any:
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Sequence[Any]) -> ir.Value:
         ring = spec.emit(builder)
         room = _array(context, builder, signature, arguments, 0)
         run, kept, product, point = (_place(spec, builder, room, arguments[n]) for n in range(1, 5))
-        dx, dy = (
-            _load_limbs(ring, builder.gep(kept, [WORD(number * spec.words)]), 4 * spec.curve.fp.modulus, 1)
-            for number in range(KEPT)
-        )
+        rows: list[ir.Value] = []
+        if asking:
+            table, workspace, left, right = (_array(context, builder, signature, arguments, n) for n in range(5, 9))
+            for entries in (left, right):
+                rows += layout.rows(builder, table, workspace, builder.gep(entries, [arguments[9]]))
+
+        def ask(part: int) -> None:  # a burst for all rows would wait for memory
+            layout.ask_for(builder, rows[part::4])
+
+        limit = 4 * spec.curve.fp.modulus
+        dx, dy = (_load_limbs(ring, builder.gep(kept, [WORD(number * spec.words)]), limit, 1) for number in range(KEPT))
         first = _load_point(spec, builder, ring, room, arguments[4])
         running = ring.load(run)
+        ask(0)
         inverse = running * ring.load(product)
+        ask(1)
         ring.store(running * dx, run)
-        for number, element in enumerate(weierstrass.add_affine(first, (dx, dy), inverse)):
+        ask(2)
+        slope = dy * inverse
+        ask(3)
+        for number, element in enumerate(weierstrass.chord(first, first[0] + dx, slope)):
             ring.store(element, builder.gep(point, [WORD(number * spec.words)]))
         return context.get_dummy_value()
 
     def finish(_context: Any, room: Any, _run: Any, _kept: Any, _product: Any, _point: Any) -> Any:
         return types.void(room, *[types.int64] * 4), generate
 
-    return intrinsic(finish)
+    def finish_asking(
+        _context: Any,
+        room: Any,
+        _run: Any,
+        _kept: Any,
+        _product: Any,
+        _point: Any,
+        table: Any,
+        workspace: Any,
+        left: Any,
+        right: Any,
+        _ahead: Any,
+    ) -> Any:
+        return types.void(room, *[types.int64] * 4, table, workspace, left, right, types.int64), generate
+
+    return intrinsic(finish_asking if asking else finish)
 
 
 def _place(spec: LanePointSpec, builder: ir.IRBuilder, room: ir.Value, number: ir.Value) -> ir.Value:

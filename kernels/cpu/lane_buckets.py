@@ -22,9 +22,9 @@ from kernels.curves import Curve, Group
 from kernels.encoding import limbs_from_ints
 from kernels.formulas import weierstrass
 
-# Sums, and what passes between the two passes of a chunk: the second-level cache holds a part of the one, the other whole.
+# Sums, and what passes between the two passes of a chunk: the second-level cache holds these, and most of those.
 SLOT_BYTES = 896 << 10
-CHUNK_BYTES = 192 << 10
+CHUNK_BYTES = 256 << 10
 LARGEST_CHUNK = 256  # vectors of eight additions that share an inversion
 BATCH_ENTRIES = 1 << 17  # the more, the fewer vectors of trees have spare lanes
 WORDS_BETWEEN_POLLS = 1 << 20
@@ -51,7 +51,8 @@ def _bucket_sums(curve: Curve, group: Group, native: bool) -> BucketSums:
     affine = additions(curve, group, native)
     chunk_vectors = min(LARGEST_CHUNK, CHUNK_BYTES // (8 * (KEPT + 1) * words) // 32 * 32)
     slots = min(SLOT_BYTES // (8 * 2 * words), PIECE_ENTRIES // (2 * LANES))
-    ask, begin_rows, begin_points, finish = affine.ask, affine.begin_rows, affine.begin_points, affine.finish
+    ask, begin_rows, begin_points = affine.ask, affine.begin_rows, affine.begin_points
+    finish, finish_asking = affine.finish, affine.finish_asking
     step, multiply = lanes.step, lanes.multiply
     multiply_words = operation(spec, weierstrass.product, (1, 1), 1, outline=True)
     from_projective = operation(spec, weierstrass.xyzz_from_projective, (3,), 4, outline=True)
@@ -90,11 +91,11 @@ def _bucket_sums(curve: Curve, group: Group, native: bool) -> BucketSums:
             return False
         ahead = LANES * (pair + vectors + FETCH_AHEAD)
         for k in range(vectors - 1, -1, -1):
-            if ahead <= last:
-                ask(table, workspace, left, ahead)
-                ask(table, workspace, right, ahead)
-                ahead += LANES
-            finish(room, run, kept + KEPT * k, prefix + k, 2 * (slot + targets[first + k]))
+            point = 2 * (slot + targets[first + k])
+            finish_asking(
+                room, run, kept + KEPT * k, prefix + k, point, table, workspace, left, right, min(ahead, last)
+            )
+            ahead += LANES
         return True
 
     @kernels.inner

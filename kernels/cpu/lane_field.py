@@ -15,6 +15,7 @@ from typing import Any
 
 from llvmlite import ir
 
+from kernels.cpu.lane_columns import karatsuba, schoolbook
 from kernels.curves import PrimeField
 
 LANES = 8
@@ -22,6 +23,7 @@ RADIX = 52
 MASK = (1 << RADIX) - 1
 WORD = ir.IntType(64)
 VECTOR = ir.VectorType(WORD, LANES)
+KARATSUBA_LIMBS = 8  # from so many limbs on, which must be even
 MAX_TERMS = 1 << 10  # signed 64-bit limbs hold 2^11 terms of 52 bits; half of that leaves room for carries
 
 
@@ -170,16 +172,16 @@ class LaneField:
     def product_columns(
         self, a: Sequence[ir.Value], b: Sequence[ir.Value], start: Sequence[int] | None = None
     ) -> list[ir.Value]:
-        """Integer product, plus ``start``: 2 limbs columns, each the sum of at most 2 limbs + 1 terms."""
-        n = self.limbs
-        columns: list[ir.Value] = [splat(word) for word in start or [0] * (2 * n)]
-        for column in range(2 * n):  # one column after the other: few are in registers at a time
-            for half, shift in (("l", 0), ("h", 1)):
-                for i in range(n):
-                    j = column - shift - i
-                    if 0 <= j < n:
-                        columns[column] = self.multiply_add(half, columns[column], a[i], b[j])
-        return columns
+        """Integer product of carried limbs, plus ``start``: 2 limbs columns of at most :attr:`product_terms` terms."""
+        columns = [splat(word) for word in start or [0] * (2 * self.limbs)]
+        if self.limbs < KARATSUBA_LIMBS:
+            return schoolbook(self.multiply_add, a, b, columns)
+        return karatsuba(self.builder, self.multiply_add, splat, a, b, columns)
+
+    @property
+    def product_terms(self) -> int:
+        """Terms of :meth:`product_columns`, its start among them, whatever their signs."""
+        return 2 * self.limbs + (1 if self.limbs < KARATSUBA_LIMBS else 3)
 
     def square_columns(self, a: Sequence[ir.Value]) -> list[ir.Value]:
         """Integer square, in the same form: cross products once, doubled, then the squares of the limbs."""
@@ -220,7 +222,12 @@ class LaneField:
         return acc[n:]
 
     def multiply_limbs(self, a: Sequence[ir.Value], b: Sequence[ir.Value]) -> list[ir.Value]:
-        """Montgomery product by operand scanning; limbs gather at most 4 limbs + 1 terms."""
+        """Montgomery product; limbs gather at most 2 limbs + 1 terms more than :attr:`product_terms`.
+
+        By operand scanning where the integer product takes as many multiply-adds.
+        """
+        if self.limbs >= KARATSUBA_LIMBS:
+            return self.reduce_columns(self.product_columns(a, b, self.spare))
         build, n = self.builder, self.limbs
         p, pinv = [splat(d) for d in self.digits(self.modulus)], splat(self.pinv)
         acc: list[ir.Value] = [splat(word) for word in self.spare[: n + 1]]  # see reduce_columns
@@ -387,7 +394,7 @@ class LaneElement:
             a, b = a.reduced(2 * ring.modulus), b.reduced(2 * ring.modulus)
         limit = a.limit * b.limit // ring.R + ring.modulus + 1
         limbs = ring.square_limbs(a.normal()) if a is b else ring.multiply_limbs(a.normal(), b.normal())
-        return LaneElement(ring, limbs, limit, 4 * ring.limbs + 2)
+        return LaneElement(ring, limbs, limit, ring.product_terms + 2 * ring.limbs + 1)
 
     def square(self) -> LaneElement:
         """Return the squares."""
@@ -407,18 +414,19 @@ class LaneElement:
         low = ring.product_columns(a[0].normal(), b[0].normal())
         high = ring.product_columns(a[1].normal(), b[1].normal())
         cross = ring.product_columns((a[0] + a[1]).normal(), (b[0] + b[1]).normal(), ring.spare)
-        # low - high + k p is not negative; columns of either coordinate are sums of at most 6 limbs + 3 terms.
+        # low - high + k p is not negative; a coordinate's columns are sums of three products' and two constants' terms.
         shift = -(-a[1].limit * b[1].limit // p) * p
         digits = [(shift >> (RADIX * j)) & MASK for j in range(2 * n - 1)] + [shift >> (RADIX * (2 * n - 1))]
         constants = [splat(x + y) for x, y in zip(digits, ring.spare, strict=True)]
         real = [build.add(build.sub(x, y), c) for x, y, c in zip(low, high, constants, strict=True)]
         imaginary = [build.sub(build.sub(z, x), y) for x, y, z in zip(low, high, cross, strict=True)]
+        terms = 3 * ring.product_terms + 2 + 2 * n + 1
         bounds = (
             a[0].limit * b[0].limit + shift,
             a[0].limit * b[1].limit + a[1].limit * b[0].limit,
         )
         c0, c1 = (
-            LaneElement(ring, ring.reduce_columns(columns), bound // ring.R + p + 1, 8 * n + 4)
+            LaneElement(ring, ring.reduce_columns(columns), bound // ring.R + p + 1, terms)
             for columns, bound in zip((real, imaginary), bounds, strict=True)
         )
         return c0, c1

@@ -7,7 +7,6 @@ but their points; many of them go level by level together, for the sake of inver
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,14 +55,14 @@ class TreeAdditions:
     sum_any_pieces: Any
 
 
-def tree_summer(kernels: KernelSet, additions: TreeAdditions) -> Callable[..., int]:
+def tree_summer(kernels: KernelSet, additions: TreeAdditions) -> Any:
     """Return :attr:`kernels.cpu.bucket_sums.PieceSums.sum_pieces` for pieces of at most LONGEST_PIECE entries."""
     slots, chunk_vectors = additions.slots, additions.chunk_vectors
     add_rows, add_slots, sum_any_pieces = additions.add_rows, additions.add_slots, additions.sum_any_pieces
     ask, load, store = additions.ask, additions.load, additions.store
 
     @kernels.inner
-    def longest_first(ends: Any, count: int, begins: Any, lengths: Any) -> int:
+    def longest_first(ends: Any, count: int, begins: Any, lengths: Any) -> Any:
         # Where pieces of more than one entry begin, and their lengths; how many they are.
         places = np.zeros(LONGEST_PIECE + 2, np.int64)
         begin = 0
