@@ -47,19 +47,22 @@ def karatsuba(
     between -2n and 2n + 2 terms, and its start.
     """
     h = len(a) // 2
-    zeros = [splat(0)] * (2 * h)
-    low = schoolbook(multiply_add, a[:h], b[:h], zeros)
-    high = schoolbook(multiply_add, a[h:], b[h:], zeros)
+    low = schoolbook(multiply_add, a[:h], b[:h], start[: 2 * h])
+    high = schoolbook(multiply_add, a[h:], b[h:], start[2 * h :])
     (a_sum, a_carry), (b_sum, b_carry) = (_half_sum(build, splat, x) for x in (a, b))
-    middle = schoolbook(multiply_add, a_sum, b_sum, zeros)
+    # The middle begins with what the starts are subtracted from it as.
+    both = [build.add(x, y) for x, y in zip(start[: 2 * h], start[2 * h :], strict=True)]
+    middle = schoolbook(multiply_add, a_sum, b_sum, both)
     # A sum's carry, a bit, counts its multiple of the other sum, h columns further up.
     for carry, other in ((a_carry, b_sum), (b_carry, a_sum)):
         has_carry = build.icmp_unsigned("!=", carry, splat(0))
         for i, limb in enumerate(other):
             middle[h + i] = build.select(has_carry, build.add(middle[h + i], limb), middle[h + i])
-    columns = [build.add(x, y) for x, y in zip(low + high, start, strict=True)]
-    for i in range(2 * h):
-        columns[h + i] = build.add(columns[h + i], build.sub(build.sub(middle[i], low[i]), high[i]))
+    shared = [build.sub(low[h + i], high[i]) for i in range(h)]
+    columns = [*low[:h], *([splat(0)] * (2 * h)), *high[h:]]
+    for i in range(h):
+        columns[h + i] = build.add(build.sub(middle[i], low[i]), shared[i])
+        columns[2 * h + i] = build.sub(build.sub(middle[h + i], high[h + i]), shared[i])
     columns[3 * h] = build.add(columns[3 * h], build.and_(a_carry, b_carry))
     return columns
 
