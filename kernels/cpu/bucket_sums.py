@@ -175,7 +175,7 @@ def bucket_summer(kernels: KernelSet, sums: PieceSums) -> Callable[..., bool]:
         bucket, begin, out, row, cut = progress[0], progress[1], progress[2], progress[3], progress[4]
         left = starts[buckets] - begin
         longest = min(max(left // share, shortest_cut), longest_piece)
-        batch = max(min(starts[buckets] - starts[0], batch_entries), 1)
+        batch = max(min(starts[buckets] - starts[0], batch_entries, most), 1)
         pieces = np.empty(batch, np.uint32)
         ends = np.empty(batch, np.int64)
         owners = np.empty(batch, np.int64)

@@ -27,7 +27,7 @@ SLOT_BYTES = 896 << 10
 CHUNK_BYTES = 256 << 10
 LARGEST_CHUNK = 256  # vectors of eight additions that share an inversion
 BATCH_ENTRIES = 1 << 17  # the more, the fewer vectors of trees have spare lanes
-WORDS_BETWEEN_POLLS = 1 << 20
+WORDS_BETWEEN_POLLS = 1 << 21
 INT = types.int64
 ZERO_ROW = np.uint32(2)  # row 0 of the workspace, always infinity
 

@@ -33,6 +33,24 @@ def schoolbook(
     return columns
 
 
+def square(build: Any, multiply_add: MultiplyAdd, a: Sequence[ir.Value], start: Sequence[ir.Value]) -> list[ir.Value]:
+    """Square plus ``start``, in the same form: cross products once, doubled, then the squares of the limbs."""
+    n, zero = len(a), ir.Constant(a[0].type, [0] * a[0].type.count)
+    columns: list[Any] = []
+    for column in range(2 * n):
+        total = None
+        for half, shift in (("l", 0), ("h", 1)):
+            for i in range(n):
+                j = column - shift - i
+                if i < j < n:
+                    total = multiply_add(half, zero if total is None else total, a[i], a[j])
+        columns.append(start[column] if total is None else build.add(build.add(total, total), start[column]))
+    for i in range(n):
+        columns[2 * i] = multiply_add("l", columns[2 * i], a[i], a[i])
+        columns[2 * i + 1] = multiply_add("h", columns[2 * i + 1], a[i], a[i])
+    return columns
+
+
 def karatsuba(
     build: Any,
     multiply_add: MultiplyAdd,

@@ -15,7 +15,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from kernels.cpu.lane_columns import karatsuba, schoolbook
+from kernels.cpu.lane_columns import karatsuba, schoolbook, square
 from kernels.curves import PrimeField
 
 LANES = 8
@@ -183,21 +183,6 @@ class LaneField:
         """Terms of :meth:`product_columns`, its start among them, whatever their signs."""
         return 2 * self.limbs + (1 if self.limbs < KARATSUBA_LIMBS else 3)
 
-    def square_columns(self, a: Sequence[ir.Value]) -> list[ir.Value]:
-        """Integer square, in the same form: cross products once, doubled, then the squares of the limbs."""
-        n, columns = self.limbs, [splat(0)] * (2 * self.limbs)
-        for column in range(2 * n):
-            for half, shift in (("l", 0), ("h", 1)):
-                for i in range(n):
-                    j = column - shift - i
-                    if i < j < n:
-                        columns[column] = self.multiply_add(half, columns[column], a[i], a[j])
-        columns = [self.builder.add(column, column) for column in columns]
-        for i in range(n):
-            columns[2 * i] = self.multiply_add("l", columns[2 * i], a[i], a[i])
-            columns[2 * i + 1] = self.multiply_add("h", columns[2 * i + 1], a[i], a[i])
-        return columns
-
     @property
     def spare(self) -> list[int]:
         """What :meth:`reduce_columns` wants added to its columns."""
@@ -248,10 +233,7 @@ class LaneField:
 
     def square_limbs(self, a: Sequence[ir.Value]) -> list[ir.Value]:
         """Montgomery square; about a fifth cheaper than a product."""
-        columns = [
-            self.builder.add(column, splat(word)) if word else column
-            for column, word in zip(self.square_columns(a), self.spare, strict=True)
-        ]
+        columns = square(self.builder, self.multiply_add, a, [splat(word) for word in self.spare])
         return self.reduce_columns(columns)
 
 
