@@ -44,18 +44,15 @@ class Additions:
     begin_points
         ``(room, kept, product, first, second)``: the same of two vectors of points; the first stays where it is.
     finish
-        ``(room, run, kept, product, point)``: with 1 / element ``product + 1`` in element ``run``, leave
-        1 / element ``product`` there and write the sums in place of the first point.
-    finish_asking
-        ``(room, run, kept, product, point, table, workspace, left, right, ahead)``: the same, and meanwhile ask for the
-        rows of pair ``ahead`` .. ``ahead + 7`` of entries.
+        ``(room, run, kept, product, point, table, workspace, left, right, ahead)``: with 1 / element ``product + 1`` in
+        element ``run``, leave 1 / element ``product`` there and write the sums in place of the first point. Meanwhile
+        ask for the rows of pair ``ahead`` .. ``ahead + 7`` of entries.
     """
 
     ask: Any
     begin_rows: Any
     begin_points: Any
     finish: Any
-    finish_asking: Any
 
 
 @functools.cache
@@ -67,8 +64,7 @@ def additions(curve: Curve, group: Group, native: bool) -> Additions:
         ask=ask_for_rows(layout),
         begin_rows=_begin_rows(spec, layout),
         begin_points=_begin_points(spec),
-        finish=_finish(spec, layout, asking=False),
-        finish_asking=_finish(spec, layout, asking=True),
+        finish=_finish(spec, layout),
     )
 
 
@@ -139,16 +135,18 @@ def _begin_points(spec: LanePointSpec) -> Any:
     return intrinsic(begin_points)
 
 
-def _finish(spec: LanePointSpec, layout: RowLayout, *, asking: bool) -> Any:
+def _finish(spec: LanePointSpec, layout: RowLayout) -> Any:
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Sequence[Any]) -> ir.Value:
         ring = spec.emit(builder)
-        room = _array(context, builder, signature, arguments, 0)
+        room, table, workspace, left, right = (
+            _array(context, builder, signature, arguments, n) for n in (0, 5, 6, 7, 8)
+        )
         run, kept, product, point = (_place(spec, builder, room, arguments[n]) for n in range(1, 5))
-        rows: list[ir.Value] = []
-        if asking:
-            table, workspace, left, right = (_array(context, builder, signature, arguments, n) for n in range(5, 9))
-            for entries in (left, right):
-                rows += layout.rows(builder, table, workspace, builder.gep(entries, [arguments[9]]))
+        rows = [
+            row
+            for entries in (left, right)
+            for row in layout.rows(builder, table, workspace, builder.gep(entries, [arguments[9]]))
+        ]
 
         def ask(part: int) -> None:  # a burst for all rows would wait for memory
             layout.ask_for(builder, rows[part::4], near=2)
@@ -168,10 +166,7 @@ def _finish(spec: LanePointSpec, layout: RowLayout, *, asking: bool) -> Any:
             ring.store(element, builder.gep(point, [WORD(number * spec.words)]))
         return context.get_dummy_value()
 
-    def finish(_context: Any, room: Any, _run: Any, _kept: Any, _product: Any, _point: Any) -> Any:
-        return types.void(room, *[types.int64] * 4), generate
-
-    def finish_asking(
+    def finish(
         _context: Any,
         room: Any,
         _run: Any,
@@ -186,7 +181,7 @@ def _finish(spec: LanePointSpec, layout: RowLayout, *, asking: bool) -> Any:
     ) -> Any:
         return types.void(room, *[types.int64] * 4, table, workspace, left, right, types.int64), generate
 
-    return intrinsic(finish_asking if asking else finish)
+    return intrinsic(finish)
 
 
 def _place(spec: LanePointSpec, builder: ir.IRBuilder, room: ir.Value, number: ir.Value) -> ir.Value:

@@ -15,7 +15,7 @@ from kernels.cpu.lane_additions import FETCH_AHEAD, KEPT, additions
 from kernels.cpu.lane_field import LANES, RADIX, limb_count
 from kernels.cpu.lane_inversion import lane_inversion
 from kernels.cpu.lane_points import lane_points
-from kernels.cpu.lane_trees import LONGEST_PIECE, TreeAdditions, tree_summer
+from kernels.cpu.lane_trees import LONGEST_PIECE, Leaves, TreeAdditions, tree_summer
 from kernels.cpu.operation import operation
 from kernels.cpu.points import ring_spec
 from kernels.curves import Curve, Group
@@ -51,8 +51,7 @@ def _bucket_sums(curve: Curve, group: Group, native: bool) -> BucketSums:
     affine = additions(curve, group, native)
     chunk_vectors = min(LARGEST_CHUNK, CHUNK_BYTES // (8 * (KEPT + 1) * words) // 32 * 32)
     slots = min(SLOT_BYTES // (8 * 2 * words), PIECE_ENTRIES // (2 * LANES))
-    ask, begin_rows, begin_points = affine.ask, affine.begin_rows, affine.begin_points
-    finish, finish_asking = affine.finish, affine.finish_asking
+    ask, begin_rows, begin_points, finish = affine.ask, affine.begin_rows, affine.begin_points, affine.finish
     step, multiply = lanes.step, lanes.multiply
     multiply_words = operation(spec, weierstrass.product, (1, 1), 1, outline=True)
     from_projective = operation(spec, weierstrass.xyzz_from_projective, (3,), 4, outline=True)
@@ -74,9 +73,33 @@ def _bucket_sums(curve: Curve, group: Group, native: bool) -> BucketSums:
     room_words = 2 * (slot + max(slots, chunk_vectors)) * words
 
     @kernels.inner
-    def add_rows(
-        table: Any, workspace: Any, left: Any, right: Any, pair: int, targets: Any, first: int, vectors: int, room: Any
-    ) -> bool:
+    def finish_chunk(leaves: Leaves, ahead: int, targets: Any, first: int, vectors: int, room: Any) -> bool:
+        # Asks for the rows of so many pairs from vector ``ahead`` on.
+        table, workspace, left, right = leaves
+        copy_words(room, run * words, room, (prefix + vectors) * words, words)
+        if not invert_lanes(room, run):
+            return False
+        last = len(left) - LANES
+        for k in range(vectors - 1, -1, -1):
+            at = min(LANES * ahead, last)
+            finish(
+                room,
+                run,
+                kept + KEPT * k,
+                prefix + k,
+                2 * (slot + targets[first + k]),
+                table,
+                workspace,
+                left,
+                right,
+                at,
+            )
+            ahead += 1
+        return True
+
+    @kernels.inner
+    def add_rows(leaves: Leaves, pair: int, targets: Any, first: int, vectors: int, room: Any) -> bool:
+        table, workspace, left, right = leaves
         set_one(room, prefix)
         last = len(left) - LANES
         for k in range(vectors):
@@ -86,30 +109,15 @@ def _bucket_sums(curve: Curve, group: Group, native: bool) -> BucketSums:
             ask(table, workspace, right, ahead)
             point = 2 * (slot + targets[first + k])
             begin_rows(room, kept + KEPT * k, prefix + k, table, workspace, left, right, at, point)
-        copy_words(room, run * words, room, (prefix + vectors) * words, words)
-        if not invert_lanes(room, run):
-            return False
-        ahead = LANES * (pair + vectors + FETCH_AHEAD)
-        for k in range(vectors - 1, -1, -1):
-            point = 2 * (slot + targets[first + k])
-            finish_asking(
-                room, run, kept + KEPT * k, prefix + k, point, table, workspace, left, right, min(ahead, last)
-            )
-            ahead += LANES
-        return True
+        return bool(finish_chunk(leaves, pair + vectors + FETCH_AHEAD, targets, first, vectors, room))
 
     @kernels.inner
-    def add_slots(targets: Any, distance: int, first: int, vectors: int, room: Any) -> bool:
+    def add_slots(leaves: Leaves, pair: int, targets: Any, distance: int, first: int, vectors: int, room: Any) -> bool:
         set_one(room, prefix)
         for k in range(vectors):
             point = 2 * (slot + targets[first + k])
             begin_points(room, kept + KEPT * k, prefix + k, point, point + 2 * distance)
-        copy_words(room, run * words, room, (prefix + vectors) * words, words)
-        if not invert_lanes(room, run):
-            return False
-        for k in range(vectors - 1, -1, -1):
-            finish(room, run, kept + KEPT * k, prefix + k, 2 * (slot + targets[first + k]))
-        return True
+        return bool(finish_chunk(leaves, pair, targets, first, vectors, room))
 
     @kernels.inner
     def load(number: int, table: Any, workspace: Any, entries: Any, at: int, room: Any) -> None:

@@ -89,8 +89,8 @@ def lane_points(curve: Curve, group: Group, native: bool) -> LanePoints:
         gather_x=layout.gather(y=False),
         gather_y=layout.gather(y=True),
         scatter=layout.scatter(),
-        any_difference=operation(spec, any_difference, (4,), 1, with_ring=True),
-        add_any=operation(spec, add_any, (4, 1), 2, with_ring=True),
+        any_difference=operation(spec, any_difference, (4,), 1, with_ring=True, outline=True),
+        add_any=operation(spec, add_any, (4, 1), 2, with_ring=True, outline=True),
         step=operation(spec, step, (6, 2), 6, with_ring=True),
         multiply=operation(spec, weierstrass.product, (1, 1), 1, outline=True),
     )

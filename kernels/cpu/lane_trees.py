@@ -19,6 +19,10 @@ from kernels.cpu.lane_field import LANES
 LONGEST_PIECE = 64
 
 
+Leaves = Any
+"""Table, workspace, and the entries of all pairs of leaves: the left ones, the right ones."""
+
+
 @dataclass(frozen=True)
 class TreeAdditions:
     """How a set of kernels adds vectors of points; a slot is a vector of eight of them.
@@ -30,11 +34,12 @@ class TreeAdditions:
     chunk_vectors
         Vectors of additions that share an inversion, at most.
     add_rows
-        ``(table, workspace, left, right, pair, slots, first, vectors, room)``: slot slots[first + k] becomes the sum of
-        the eight pairs of entries of vector pair + k; false, with no sum written, if that met equal or opposite points.
-        Pairs behind are asked for, too.
+        ``(leaves, pair, slots, first, vectors, room)``: slot slots[first + k] becomes the sum of the eight pairs of
+        entries of vector pair + k; false, with no sum written, if that met equal or opposite points. Asks for the rows
+        of the pairs behind, too.
     add_slots
-        ``(slots, distance, first, vectors, room)``: to slot slots[first + k] is added the one ``distance`` behind it.
+        ``(leaves, pair, slots, distance, first, vectors, room)``: to slot slots[first + k] is added the one
+        ``distance`` behind it, in the same way; asks for the rows of the pairs from vector ``pair`` on.
     ask
         ``(table, workspace, entries, at)``: ask for the rows of eight entries.
     load
@@ -99,9 +104,10 @@ def tree_summer(kernels: KernelSet, additions: TreeAdditions) -> Any:
         return count, pairs
 
     @kernels.inner
-    def plant(pieces: Any, begins: Any, lengths: Any, groups: Any, count: int, planted: Any) -> None:
+    def plant(
+        pieces: Any, begins: Any, lengths: Any, groups: Any, count: int, left: Any, right: Any, lone: Any
+    ) -> None:
         # Leaves in the order in which they are added.
-        left, right, lone = planted
         pairs, first = 0, 0
         for g in range(count):
             length = lengths[first]
@@ -116,10 +122,10 @@ def tree_summer(kernels: KernelSet, additions: TreeAdditions) -> Any:
 
     @kernels.inner
     def sum_trees(
-        table: Any, workspace: Any, planted: Any, first_pair: int, first_group: int, lists: Any, count: int, room: Any
+        leaves: Leaves, lone: Any, first_pair: int, first_group: int, lists: Any, count: int, room: Any
     ) -> bool:
         # Leaves every group's sums in its first slot; false if that met equal or opposite points.
-        left, right, lone = planted
+        table, workspace, _, _ = leaves
         targets, firsts, lengths = lists
         pairs = 0
         for g in range(count):
@@ -130,8 +136,9 @@ def tree_summer(kernels: KernelSet, additions: TreeAdditions) -> Any:
                 pairs += 1
         for first in range(0, pairs, chunk_vectors):
             vectors = min(chunk_vectors, pairs - first)
-            if not add_rows(table, workspace, left, right, first_pair + first, targets, first, vectors, room):
+            if not add_rows(leaves, first_pair + first, targets, first, vectors, room):
                 return False
+        next_pair = first_pair + pairs
         for g in range(count):
             if lengths[g] % 2:
                 load(firsts[g] + lengths[g] // 2, table, workspace, lone, LANES * (first_group + g), room)
@@ -145,7 +152,8 @@ def tree_summer(kernels: KernelSet, additions: TreeAdditions) -> Any:
                     pairs += 1
                 lengths[g] -= lengths[g] // 2
             for first in range(0, pairs, chunk_vectors):
-                if not add_slots(targets, distance, first, min(chunk_vectors, pairs - first), room):
+                vectors = min(chunk_vectors, pairs - first)
+                if not add_slots(leaves, next_pair, targets, distance, first, vectors, room):
                     return False
             distance *= 2
         return True
@@ -178,12 +186,11 @@ def tree_summer(kernels: KernelSet, additions: TreeAdditions) -> Any:
         long = longest_first(ends, count, begins, lengths)
         groups = np.empty(long, np.int64)
         group_count, pairs = group_trees(lengths, long, groups)
-        planted = (
-            np.empty(LANES * pairs, np.uint32),
-            np.empty(LANES * pairs, np.uint32),
-            np.empty(LANES * group_count, np.uint32),
-        )
-        plant(pieces, begins, lengths, groups, group_count, planted)
+        left = np.empty(LANES * pairs, np.uint32)
+        right = np.empty(LANES * pairs, np.uint32)
+        lone = np.empty(LANES * group_count, np.uint32)
+        plant(pieces, begins, lengths, groups, group_count, left, right, lone)
+        leaves = (table, workspace, left, right)
         targets = np.empty(slots, np.int64)
         firsts = np.empty(slots, np.int64)
         left_over = np.empty(slots, np.int64)
@@ -197,7 +204,7 @@ def tree_summer(kernels: KernelSet, additions: TreeAdditions) -> Any:
                 tree += groups[group]
                 group += 1
             lists = (targets, firsts, left_over)
-            if not sum_trees(table, workspace, planted, first_pair, first_group, lists, group - first_group, room):
+            if not sum_trees(leaves, lone, first_pair, first_group, lists, group - first_group, room):
                 row = sum_any(table, workspace, pieces, begins, lengths, first_tree, tree, row, room)
                 continue
             at = first_tree
