@@ -27,6 +27,7 @@ def worker_offer(settings: Settings, threads: int, health: Mapping[str, Any]) ->
         backend=str(health["backend"]),
         host=socket.gethostname(),
         host_bytes=int(_PROVING_SHARE * usable_memory_bytes()),
+        reports=True,
     )
 
 

@@ -10,8 +10,10 @@ A worker is any actor handle with these methods::
     cancel(job_ids) -> None     # best effort; must answer while run_group works
     health() -> dict            # once it can work: its "pid", and anything else
 
-A worker may also have ``probe()``, which returns only after a task whose answer is known has come out right (its health
-is asked otherwise), ``load_key(key_id)`` and ``release_key(key_id)``, and ``steps(job_ids) -> dict`` of where jobs are.
+One whose offer says that it ``reports`` calls :meth:`FastPath.report` before it touches the jobs of a call, and again
+when it verifies their proofs. A worker may also have ``probe()``, which returns only after a task whose answer is known
+has come out right (its health is asked otherwise), ``load_key(key_id)`` and ``release_key(key_id)``, and
+``steps(job_ids) -> dict`` of where jobs are.
 
 ``witness_refs[i]`` is ``[reference to the batch's array]``, wrapped so that Ray does not resolve it, and ``rows[i]``
 the row of job i in it.
@@ -35,7 +37,7 @@ from ray.exceptions import ActorDiedError, RayActorError, RayTaskError
 
 from fastpath.decisions import BatchStatus, Cancellation, Dispatch, Effects, JobStatus, Outcome, Receipt
 from fastpath.errors import BadRequest, Unavailable
-from fastpath.job import BatchIds, JobRecord
+from fastpath.job import BatchIds, JobRecord, JobState
 from fastpath.quantiles import QuantileSketch
 from fastpath.scheduler import Scheduler
 from fastpath.settings import SchedulerSettings
@@ -51,6 +53,7 @@ _END_TIMEOUT_S: Final = 60.0
 _PROBE_TIMEOUT_S: Final = 120.0  # it may have to compile or load first
 _STEP_TIMEOUT_S: Final = 2.0
 _START_TIMEOUT_S: Final = 60.0
+_REPORTED: Final = (str(JobState.RUNNING), str(JobState.VERIFYING))
 _CONCURRENT_CALLS: Final = 10_000  # long polls each hold one
 
 _log = logging.getLogger(__name__)
@@ -114,6 +117,18 @@ class FastPath:
         self._scheduler.remove_worker(time.monotonic(), name)
         self._handles.pop(name, None)
         self._advance()
+
+    async def report(self, worker: str, job_ids: list[str], state: str) -> None:
+        """Take in that a worker begins jobs (``"running"``), or that it checks their proofs (``"verifying"``).
+
+        Raises
+        ------
+        BadRequest
+            If it is neither.
+        """
+        if state not in _REPORTED:
+            raise BadRequest(f"a worker reports {' or '.join(_REPORTED)}, not {state!r}")
+        self._scheduler.reported(worker, job_ids, JobState(state))
 
     # --- batches
 

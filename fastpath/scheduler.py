@@ -2,8 +2,8 @@
 
 It starts no thread, reads no clock, makes no call. Its driver
 
-1. reports events: ``submit``, ``cancel``; what becomes of a dispatch: ``completed``, ``call_failed`` or
-   ``worker_lost``; and of workers: ``add_worker``, ``worker_back``, ``remove_worker``, ``probed``;
+1. reports events: ``submit``, ``cancel``; what becomes of a dispatch: ``reported``, then ``completed``, ``call_failed``
+   or ``worker_lost``; and of workers: ``add_worker``, ``worker_back``, ``remove_worker``, ``probed``;
 2. calls :meth:`Scheduler.tick` after events, and no later than the ``next_event`` that the last tick named, and carries
    out the :class:`~fastpath.decisions.Decisions` it returns.
 
@@ -274,6 +274,17 @@ class Scheduler:
         self._queue.wake(now)
         plan = self._dispatcher.plan(now)
         return None if plan is None else self._runs.start(now, plan)
+
+    def reported(self, worker: str, job_ids: Sequence[str], state: JobState) -> None:
+        """Take in that a worker has begun jobs (``running``), or has their proofs and checks them (``verifying``).
+
+        What is not, or no longer, in a call to that worker is passed over: a report may be late.
+        """
+        for job_id in job_ids:
+            job = self._ledger.find_job(job_id)
+            call = None if job is None else self._calls.get(job.dispatch_id)
+            if job is not None and call is not None and call.worker == worker:
+                self._runs.reported(call, [job], state)
 
     def completed(self, now: float, dispatch: Dispatch, outcomes: Sequence[Outcome]) -> None:
         """Take in a worker's answer, one outcome for each job of the dispatch, however late it comes.

@@ -35,6 +35,9 @@ class WorkerOffer:
         The machine it runs on, and how much of that machine's memory its workers share; 0 bytes when not known.
     key_slots
         Keys it keeps ready at once.
+    reports
+        Whether it says when it begins a call, before it touches a job, and when it verifies. A call to one that does
+        not counts as begun once it is sent.
     """
 
     slots: int = 1
@@ -45,6 +48,7 @@ class WorkerOffer:
     host: str = ""
     host_bytes: int = 0
     key_slots: int = 16
+    reports: bool = False
 
     def check(self, name: str) -> None:
         """Refuse what no worker can have.
@@ -63,6 +67,8 @@ class WorkerOffer:
         for field in ("device", "backend", "host"):
             if not isinstance(getattr(self, field), str):
                 raise BadRequest(f"{field} of worker {name} must be a string")
+        if not isinstance(self.reports, bool):
+            raise BadRequest(f"reports of worker {name} is {self.reports!r}; it must be true or false")
 
 
 class Worker:

@@ -57,6 +57,9 @@ class InOrder:
         touched = request.reads | request.writes
         return any(touched & r.writes or request.writes & r.reads for r in self._running.values())
 
+    def began(self, now: float, call: Call) -> None:
+        """No news: nothing is lost in these traces."""
+
     def ended(self, now: float, call: Call, runs: Sequence[Run]) -> None:  # noqa: ARG002
         """Free the prover."""
         for run in runs:

@@ -18,6 +18,7 @@ from fastpath.errors import (
     WorkerLost,
 )
 from fastpath.job import JobState
+from fastpath.runs import runs_in
 from fastpath.scheduler import Scheduler
 from fastpath.settings import SchedulerSettings
 from fastpath.submission import Submission
@@ -837,7 +838,7 @@ class Turmoil:
         self.target = scheduler(workers=0, seed=seed, first_group=5, max_jobs=60, result_ttl_s=1e9)
         for i in range(3):
             memory = {"device_bytes": 100 << 20} if i else {"host": "h", "host_bytes": 1 << 30}
-            self.target.add_worker(f"w{i}", WorkerOffer(2, 2, f"device{i % 2}", **memory))
+            self.target.add_worker(f"w{i}", WorkerOffer(2, 2, f"device{i % 2}", reports=i > 0, **memory))
         self.now = 0.0
         self.counts = {}
         self.accesses = {}
@@ -875,7 +876,7 @@ class Turmoil:
         decisions = self.target.tick(self.now)
         self.calls += decisions.dispatches
         self.probes += decisions.effects.probes
-        running = [job for call in self.calls for job in call.jobs if job.state is JobState.RUNNING]
+        running = [job for call in self.calls for job in call.jobs if runs_in(call, job)]
         for one, two in itertools.combinations(running, 2):
             assert not self.conflict(one, two)
 
@@ -897,6 +898,12 @@ class Turmoil:
             if self.rng.random() < 0.1:
                 outcomes.append(Outcome(error=CodedError("invalid_proof")))
             self.target.completed(self.now, dispatch, self.rng.choices(outcomes, k=len(dispatch.jobs)))
+
+    def report(self):
+        call = self.rng.choice([*self.calls, *self.given_up, None])
+        if call is not None:
+            state = self.rng.choice([JobState.RUNNING, JobState.VERIFYING])
+            self.target.reported(call.worker, [job.job_id for job in call.jobs], state)
 
     def lose_worker(self):
         if self.calls:
@@ -920,6 +927,7 @@ class Turmoil:
 
     def rage(self, steps):
         events = [self.answer_late, self.bring_back, self.lose_worker, self.fail_call, self.cancel, self.probe]
+        events += [self.report]
         events += 2 * [self.submit, self.dispatch, self.answer, self.bring_back, self.probe]
         for _ in range(steps):
             self.now += self.rng.expovariate(5.0)

@@ -103,6 +103,38 @@ def test_witnesses_that_are_gone_with_their_submitter_fail_alone(ray_cluster, wo
         raise answers[1]["error"]
 
 
+class Control:
+    """What a worker reports to."""
+
+    def __init__(self):
+        self.reports = []
+
+    def report(self, worker, job_ids, state):
+        self.reports.append((worker, job_ids, state))
+
+    def heard(self):
+        return self.reports
+
+
+def test_it_says_when_jobs_begin_and_when_their_proofs_are_verified(
+    ray_cluster, worker, multiply_id, witnesses, monkeypatch
+):
+    namespace = f"control-{uuid.uuid4()}"
+    options = {"name": "control", "namespace": namespace, "num_cpus": 0}
+    control = ray_cluster.remote(Control).options(**options).remote()
+    monkeypatch.setattr(worker, "_control_name", "control")
+    monkeypatch.setattr(worker, "_control_namespace", namespace)
+    witnesses[1, 1, 0] ^= np.uint64(1)
+    run(ray_cluster, worker, multiply_id, witnesses, [0, 1, 2])
+    began, verifying = ray_cluster.get(control.heard.remote())
+    assert began == ("w0", ["job-0", "job-1", "job-2"], "running")
+    assert verifying == ("w0", ["job-0", "job-2"], "verifying")
+    ray_cluster.kill(control)
+    for _ in range(2):  # whether it is heard or not, it proves
+        assert run(ray_cluster, worker, multiply_id, witnesses, [0])[0]["status"] == "ok"
+    assert worker._control is None
+
+
 def test_an_unknown_key_is_not_found(ray_cluster, worker, witnesses):
     with pytest.raises(KeyNotFound):
         run(ray_cluster, worker, "0" * 64, witnesses, [0])
