@@ -39,8 +39,14 @@ def refusal(error: ProverError) -> dict[str, Any]:
     return answer(ProofResult(None, None, error, 0.0, 0.0))
 
 
-def answer(item: ProofResult) -> dict[str, Any]:
-    """The answer for a job, see :meth:`prover.worker.ProverWorker.run_group`."""
+def answer(item: ProofResult, host_bytes: int = 0) -> dict[str, Any]:
+    """The answer for a job, see :meth:`prover.worker.ProverWorker.run_group`.
+
+    Parameters
+    ----------
+    host_bytes
+        Memory of the host that it took at most; 0 when that is not known.
+    """
     made = item.proof is not None and item.public_inputs is not None
     return {
         "status": "ok" if made else "error",
@@ -48,4 +54,5 @@ def answer(item: ProofResult) -> dict[str, Any]:
         "public_inputs": item.public_inputs.tobytes() if item.public_inputs is not None else b"",
         "error": item.error,
         "seconds": item.proving_s,
+        "peak_bytes": item.device_bytes or host_bytes,
     }

@@ -87,6 +87,8 @@ class ProofResult:
         verification of the batch excluded.
     proving_s
         The part of it in which a thread worked on this item.
+    device_bytes
+        Memory of a device that it took at most; 0 for an item that was proved without one.
     """
 
     proof: Proof | None
@@ -94,6 +96,7 @@ class ProofResult:
     error: ProverError | None
     latency_s: float
     proving_s: float
+    device_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -314,12 +317,16 @@ def _prove_together(
     from prover.groth16.prove_on_device import prove_on_device  # noqa: PLC0415 - loads compilers
 
     begun = time.perf_counter()
+    taken: list[int] = []
     try:
-        outcomes = prove_on_device(pk, witnesses, backend, should_stop=should_stop, on_phase=on_phase)
+        outcomes = prove_on_device(
+            pk, witnesses, backend, should_stop=should_stop, on_phase=on_phase, on_memory=taken.append
+        )
     except (DeviceError, NvrtcError, DoesNotFitError) as error:
         backend.failed(error)
         return None
-    return _results(pk, witnesses, outcomes, submitted, begun)
+    results = _results(pk, witnesses, outcomes, submitted, begun)
+    return [replace(result, device_bytes=sum(taken)) for result in results]
 
 
 def _prove_rows(

@@ -24,7 +24,6 @@ from kernels.backend import Backend
 from kernels.cpu.compilation import Compiled, observe_compilation
 from kernels.cuda.device import DeviceError
 from kernels.cuda.device_backend import DeviceBackend, trusted_backend
-from kernels.cuda.dispatch import DispatchingBackend
 from kernels.cuda.nvrtc import NvrtcError
 from prover.circuits import get_circuit
 from prover.computed_once import ComputedOnce
@@ -39,6 +38,7 @@ from prover.job_steps import JobSteps
 from prover.key_cache import shared_key
 from prover.key_store import load_key, save_key
 from prover.parallel import ParallelProver, ProofResult, ProverConfig
+from prover.peak_memory import PeakMemory
 from prover.pool import ProverPool
 from prover.trusted_keys import validate_once
 from prover.warm_up import warm_up
@@ -112,6 +112,7 @@ class ProverWorker:
         self._control_name, self._control_namespace = control
         self._control: Any = None
         self._jobs = JobSteps()
+        self._memory = PeakMemory()
         self._lock = threading.Lock()
         self._restarting = False
         self._proofs = 0
@@ -144,7 +145,9 @@ class ProverWorker:
         Returns
         -------
         For each job a dict: ``status`` (``"ok"`` or ``"error"``), ``payload`` (the proof's bytes), ``public_inputs``
-        (bytes of ``uint64[public, 4]``), ``error``, ``seconds`` of a thread's work.
+        (bytes of ``uint64[public, 4]``), ``error``, ``seconds`` of a thread's work, ``peak_bytes``: memory that one of
+        the jobs proved side by side took at most, of the device or else of the host; 0 where it was not measured, see
+        :mod:`prover.peak_memory`.
 
         Raises
         ------
@@ -161,14 +164,24 @@ class ProverWorker:
             self._await(begun)
             present = [index for index, witness in enumerate(witnesses) if not isinstance(witness, ProverError)]
             prover = ParallelProver(key, ProverConfig(self._key_directory, self._backend, len(rows)), self._pool)
-            items = self._prove(prover, [witnesses[index] for index in present], [job_ids[index] for index in present])
+            prepare(key, self._backend)  # before memory is measured: tables stay
+            with self._memory.measured(key_id) as peak:
+                items = self._prove(
+                    prover, [witnesses[index] for index in present], [job_ids[index] for index in present]
+                )
         finally:
             if self._jobs.end(job_ids):
                 self._restart_without_device()
+        side_by_side = max(1, min(len(items), self._pool.threads))
         answers = [refusal(witness) if isinstance(witness, ProverError) else {} for witness in witnesses]
         for index, item in zip(present, items, strict=True):
-            answers[index] = answer(item)
+            answers[index] = answer(item, 0 if self._has_device else -(-peak.byte_count // side_by_side))
         return answers
+
+    @property
+    def _has_device(self) -> bool:
+        """Whether it works in the memory of a device; its host's is then none of its jobs' concern."""
+        return isinstance(self._backend, DeviceBackend) and self._backend.health().work_bytes > 0
 
     def _prove(self, prover: ParallelProver, witnesses: list[Any], job_ids: list[str]) -> tuple[ProofResult, ...]:
         if not witnesses:
@@ -420,7 +433,7 @@ class ProverWorker:
 
     def _compile(self, curve: str) -> None:
         try:
-            if isinstance(self._backend, DispatchingBackend):
+            if isinstance(self._backend, DeviceBackend):
                 self._backend.prepare_device()
             with observe_compilation(self._compiled.append):
                 warm_up(curve, self._backend)

@@ -165,6 +165,23 @@ def test_a_group_takes_no_more_memory_than_there_is():
     assert len(bench.go()[1]) == 3
 
 
+def test_groups_grow_or_shrink_with_the_peaks_that_were_measured():
+    bench = Bench(g=WorkerOffer(1, device_bytes=1 << 30, parallel=256))
+    bench.forecast.costs.know_domain("k", 1 << 20)  # so it is taken for 320 MiB
+    bench.know("k", 0.001)
+    for _ in range(300):
+        bench.add()
+    sizes = []
+    for peak_bytes in (64 << 20, 512 << 20, 4 << 20):
+        worker, group = bench.go()
+        sizes.append(len(group))
+        bench.workers.call_ended(worker, len(group), dict(bench.workers.memory._taken))
+        for _ in range(20):
+            bench.forecast.costs.measured("k", "cpu", "", 0.001, peak_bytes)
+    assert sizes == [3, 16, 2]  # 1 GiB over 320, 64 and 512 MiB
+    assert len(bench.go()[1]) > 100
+
+
 def test_devices_and_workers_that_failed_a_job_are_avoided_if_possible():
     bench = Bench(g=WorkerOffer(8, device="cuda"), c=WorkerOffer(8), d=WorkerOffer(8))
     bench.add("x", avoid_devices=frozenset(["cpu"]))

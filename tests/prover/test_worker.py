@@ -1,5 +1,6 @@
 """The worker's own methods, in this process; that it restarts and is restarted is for the scenarios."""
 
+import sys
 import threading
 import time
 import uuid
@@ -133,6 +134,19 @@ def test_it_says_when_jobs_begin_and_when_their_proofs_are_verified(
     for _ in range(2):  # whether it is heard or not, it proves
         assert run(ray_cluster, worker, multiply_id, witnesses, [0])[0]["status"] == "ok"
     assert worker._control is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel keeps no mark of the most memory")
+def test_it_tells_what_memory_a_proof_takes(ray_cluster, worker):
+    from prover.circuits import get_circuit
+
+    key_id = worker.setup_circuit("ringct", "bls12_381", {"depth": 3, "inputs": 2, "outputs": 2})
+    witnesses = get_circuit("ringct", "bls12_381", depth=3, inputs=2, outputs=2).random_witnesses(4)
+    for _ in range(2):  # the first call of a key is not measured
+        answers = run(ray_cluster, worker, key_id, witnesses, [0, 1, 2, 3])
+    (taken,) = {answer["peak_bytes"] for answer in answers}
+    vectors = 3 * 32 * worker._key(key_id).domain_size  # A z, B z and C z are there at once
+    assert vectors < taken < 1000 * vectors
 
 
 def test_an_unknown_key_is_not_found(ray_cluster, worker, witnesses):

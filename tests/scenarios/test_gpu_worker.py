@@ -70,6 +70,7 @@ def test_a_batch_of_ringct_proofs_through_the_service(start_gpu_service):
     assert before["backend"].startswith("cuda+")
     assert before["gpu"]["state"] == "healthy"
     assert before["gpu"]["device"] == "emulated CUDA device"
+    assert before["gpu"]["work_bytes"] > 0
     key = client.circuit("ringct", depth=1, inputs=1, outputs=1)
     witnesses = key.circuit.random_witnesses(6).copy()
     witnesses[4, 5, 0] ^= 1
