@@ -40,6 +40,7 @@ from prover.key_store import load_key, save_key
 from prover.parallel import ParallelProver, ProofResult, ProverConfig
 from prover.peak_memory import PeakMemory
 from prover.pool import ProverPool
+from prover.thread_rates import measure_thread_rates
 from prover.trusted_keys import validate_once
 from prover.warm_up import warm_up
 
@@ -118,6 +119,7 @@ class ProverWorker:
         self._proofs = 0
         self._started_at = time.monotonic()
         self._compiled: list[Compiled] = []
+        self._rates: ComputedOnce[str, dict[int, float]] = ComputedOnce(1)
         self._curves = tuple(curves)
         threading.Thread(target=self._warm_up, name="warm-up", daemon=True).start()
 
@@ -373,6 +375,9 @@ class ProverWorker:
     def health(self) -> dict[str, Any]:
         """Return once it can work: name, pid, backend, threads, pool statistics, jobs it has, proofs it made, its GPU.
 
+        ``thread_rates`` is what its threads got done when it started, by how many worked, see
+        :mod:`prover.thread_rates`.
+
         Raises
         ------
         DeviceFault
@@ -386,6 +391,7 @@ class ProverWorker:
             "pid": os.getpid(),
             "backend": self._backend.name,
             "threads": self._pool.threads,
+            "thread_rates": self._thread_rates(),
             "cpus": sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [],
             "pool_tasks": pool.tasks,
             "pool_average_ms": pool.average_ms,
@@ -395,6 +401,10 @@ class ProverWorker:
             "kernels": len(self._compiled),
             "gpu": asdict(self._backend.health()) if isinstance(self._backend, DeviceBackend) else None,
         }
+
+    def _thread_rates(self) -> dict[int, float]:
+        backend = trusted_backend(self._backend)
+        return self._rates.get("rates", lambda: measure_thread_rates(self._pool, backend, self._curves[0]))
 
     def progress(self) -> dict[str, Any]:
         """How far making the kernels ready has come; answers at once.

@@ -3,7 +3,9 @@ from cluster.settings import Settings
 
 
 def test_an_offer_names_what_the_worker_computes_on_and_its_hosts_memory():
-    offer = worker_offer(Settings(worker_calls=3), 5, {"backend": "ifma"})
+    health = {"backend": "ifma", "cpus": [0, 1, 2], "thread_rates": {2: 1.9, 1: 1.0}}
+    offer = worker_offer(Settings(worker_calls=3), 5, health)
+    assert (offer.threads, offer.cpus, offer.thread_rates, offer.reports) == (5, 3, ((1, 1.0), (2, 1.9)), True)
     assert (offer.slots, offer.parallel, offer.device, offer.backend) == (3, 5, "cpu", "ifma")
     assert offer.host
     assert offer.host_bytes > 1 << 20

@@ -193,6 +193,7 @@ def test_a_circuit_is_set_up_once(worker, multiply_id, directory):
 def test_it_tells_what_it_is_and_does(worker, multiply_id):
     worker.load_key(multiply_id)
     health, backend = worker.health(), get_backend().name
+    assert health["thread_rates"].keys() == {1, 2}
     assert (health["name"], health["threads"], health["backend"], health["jobs"]) == ("w0", 2, backend, 0)
     assert repr(worker) == f"ProverWorker(w0, {backend}, threads=2)"
     progress = worker.progress()
