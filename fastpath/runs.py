@@ -67,7 +67,7 @@ class Runs:
         self._calls[dispatch.dispatch_id] = dispatch
         self._demands[dispatch.dispatch_id] = demand
         self._workers.call_started(worker.name, len(group), demand)
-        self._forecast.call_started(dispatch.dispatch_id, now + len(group) * plan.cost.seconds)
+        self._forecast.call_started(dispatch.dispatch_id, worker.name, now + len(group) * plan.cost.seconds)
         forgotten = worker.keys.use(dispatch.key_id)
         if forgotten:
             self._endings.effects.forgets.setdefault(worker.name, []).extend(forgotten)

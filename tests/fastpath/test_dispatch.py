@@ -200,6 +200,26 @@ def test_a_much_slower_device_is_left_alone():
     assert {bench.go()[0] for _ in range(6)} == {"g"}
 
 
+def test_a_job_is_left_for_a_busy_worker_that_would_have_done_it_sooner():
+    bench = Bench(g=WorkerOffer(1, device="cuda"), c=WorkerOffer(1))
+    bench.know("k", 0.1, device="cuda")
+    bench.know("k", 5.0)
+    bench.add(group_limit=1)
+    assert bench.go()[0] == "g"
+    bench.forecast.call_started(0, "g", 1.0)
+    waiting = [bench.add(group_limit=1) for _ in range(60)]
+    assert bench.go() == ("c", waiting[:1])  # the fast one is busy for more than 5 s with the others
+    bench.workers.call_ended("c", 1, {})
+    for job in waiting[1:30]:
+        bench.queue.left(job)
+    assert bench.go() is None
+    waiting[30].avoid_devices = frozenset(["cuda"])
+    assert bench.go() == ("c", waiting[30:31])
+    bench.workers.call_ended("c", 1, {})
+    bench.workers.lost("g")
+    assert bench.go() == ("c", waiting[31:32])
+
+
 @pytest.mark.parametrize(
     ("cost", "jobs", "timeout_s"),
     [
