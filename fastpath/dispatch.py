@@ -205,8 +205,7 @@ class Dispatcher:
         if cost.peak_bytes and room < cost.peak_bytes * min(most, worker.offer.parallel):
             most = int(room / cost.peak_bytes)
         waiting = self._queue.flow(flow_id).waiting(first.key_id)
-        # Busy slots count: what waits is also for whoever is done next. Less than a worker does side by side gains
-        # nothing.
+        # Busy slots count: what waits is also for whoever is done next.
         part = self._forecast.part_of_a_slot(worker, first.key_id)
-        share = max(worker.offer.parallel, math.ceil(waiting * part - _ROUNDING))
+        share = max(worker.offer.fewest or worker.offer.parallel, math.ceil(waiting * part - _ROUNDING))
         return Plan(flow_id, first, worker, max(1, min(most, settings.max_group, share)), cost)

@@ -28,6 +28,8 @@ class WorkerOffer:
         Calls it takes at once.
     parallel
         Jobs of a call that it works on side by side; each needs its memory.
+    fewest
+        Jobs in a call below which it gains next to nothing, while more wait; 0 for as many as ``parallel``.
     device, backend
         Name and arithmetic of what it computes on; costs are learned for each pair.
     device_bytes
@@ -47,6 +49,7 @@ class WorkerOffer:
 
     slots: int = 1
     parallel: int = 1
+    fewest: int = 0
     device: str = "cpu"
     backend: str = ""
     device_bytes: int = 0
@@ -76,6 +79,7 @@ class WorkerOffer:
             raise BadRequest(f"worker {name} has {self.slots!r} slots; it must have 1 to {_MOST_SLOTS}")
         for field, least in (
             ("parallel", 1),
+            ("fewest", 0),
             ("device_bytes", 0),
             ("host_bytes", 0),
             ("key_slots", 1),

@@ -15,6 +15,7 @@ def test_an_offer_names_what_the_worker_computes_on_and_its_hosts_memory():
 def test_a_worker_with_a_gpu_offers_its_memory_and_proves_a_call_together():
     offer = worker_offer(Settings(), 2, {"backend": "cuda+ifma", "gpu": {"state": "healthy", "work_bytes": 1 << 34}})
     assert (offer.device, offer.backend, offer.device_bytes, offer.parallel) == ("gpu", "cuda+ifma", 1 << 34, 256)
+    assert offer.fewest == 32
     offer.check("w")
 
 

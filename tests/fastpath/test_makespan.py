@@ -27,7 +27,9 @@ class Fleet:
         self.jobs = dict.fromkeys(seconds, 0)
         self.now = 0.0
         for name in seconds:
-            self.target.add_worker(name, WorkerOffer(1, device=name.rstrip("0123456789")))
+            device = name.rstrip("0123456789")
+            together = {"parallel": 256, "fewest": 8} if device == "gpu" else {}
+            self.target.add_worker(name, WorkerOffer(1, device=device, **together))
 
     def run(self, count):
         """Prove a batch; return how long it took."""

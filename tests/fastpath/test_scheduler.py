@@ -838,7 +838,7 @@ class Turmoil:
         self.target = scheduler(workers=0, seed=seed, first_group=5, max_jobs=60, result_ttl_s=1e9)
         for i in range(3):
             memory = {"device_bytes": 100 << 20} if i else {"host": "h", "host_bytes": 1 << 30}
-            self.target.add_worker(f"w{i}", WorkerOffer(2, 2, f"device{i % 2}", reports=i > 0, **memory))
+            self.target.add_worker(f"w{i}", WorkerOffer(2, 2, device=f"device{i % 2}", reports=i > 0, **memory))
         self.now = 0.0
         self.counts = {}
         self.accesses = {}
