@@ -24,13 +24,14 @@ from typing import TYPE_CHECKING, Final
 
 from fastpath.admission import Admission, Admitted
 from fastpath.capacity import Capacity
+from fastpath.class_shares import size_class
 from fastpath.conflict_history import ConflictHistory
 from fastpath.deadlines import Deadlines
 from fastpath.decisions import BatchStatus, Cancellation, Decisions, Dispatch, Effects, JobStatus, Outcome, Receipt
 from fastpath.dispatch import Dispatcher
 from fastpath.endings import Endings
 from fastpath.errors import Cancelled, DeadlineExceeded, FastPathError, Overloaded, Unavailable
-from fastpath.fair_queue import FairQueue, FlowId, size_class
+from fastpath.fair_queue import FairQueue, FlowId
 from fastpath.forecast import Forecast
 from fastpath.hot_keys import HotKeys
 from fastpath.idempotency import IdempotencyKeys
@@ -166,7 +167,7 @@ class Scheduler:
         cost_s = self._forecast.cost_s(submission.key_id)
         flow_id = FlowId(submission.tenant, size_class(cost_s))
         self._capacity.seen(now, submission.tenant)
-        self._queue.offered(now, *flow_id, submission.count * cost_s)
+        self._queue.offered(now, *flow_id, submission.count * cost_s, again=bool(submission.ticket))
         self._advisor.arrived(now, submission.count * cost_s)
         try:
             return self._admission.admit(now, submission, flow_id, cost_s)
@@ -195,6 +196,8 @@ class Scheduler:
             )
             for row in range(submission.count)
         ]
+        if not submission.ticket:
+            self._queue.shares.taken(now, admitted.flow_id.size_class, submission.count * admitted.cost_s)
         byte_count = submission.count * submission.item_bytes
         self._ledger.add(
             Batch(batch_id, submission.key_id, submission.submitter, submission.tenant, byte_count, deadline, now, jobs)
