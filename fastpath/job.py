@@ -117,6 +117,8 @@ class Job:
         It waits for a conflicting job.
     followed
         Conflicting jobs that were found waiting for it.
+    head_start
+        Earlier jobs that it may overtake, of its own deadline and priority, since so many others wait for it.
     """
 
     job_id: str
@@ -147,6 +149,7 @@ class Job:
     entry: int = -1
     blocked: bool = False
     followed: int = 0
+    head_start: int = 0
     dispatch_id: int = -1
 
     def move(self, state: JobState) -> None:
@@ -163,8 +166,8 @@ class Job:
 
     @property
     def order(self) -> tuple[float, int, int]:
-        """Sort key of the queue: earliest deadline, then highest priority, then arrival."""
-        return self.deadline, -self.priority, self.sequence
+        """Sort key of the queue: earliest deadline, then highest priority, then arrival, with its head start."""
+        return self.deadline, -self.priority, self.sequence - self.head_start
 
 
 @dataclass(frozen=True, slots=True)

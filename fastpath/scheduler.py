@@ -206,6 +206,7 @@ class Scheduler:
         self._order_conflicts(submission, jobs)
         for job in jobs:
             job.wait_factor = self._forecast.wait_factor(job.size_class)
+            job.head_start = self._endings.head_start(job)
             self._queue.add(job)
         self._deadlines.add(deadline, batch_id)
         if submission.idempotency_key:

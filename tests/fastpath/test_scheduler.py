@@ -752,6 +752,17 @@ def test_declared_conflicts_run_one_after_the_other_and_the_rest_side_by_side():
     assert third.jobs[0].row == 3
 
 
+def test_a_long_chain_of_conflicts_is_not_left_to_the_end():
+    target = scheduler(workers=2, max_group=1)
+    submit(target, count=24, accesses=(*[writes(f"own-{i}") for i in range(16)], *[writes("pool")] * 8))
+    now, rounds = 0.0, 0
+    while not target.finished("B"):
+        for call in target.tick(now).dispatches:
+            answer(target, now + 1.0, call)
+        now, rounds = now + 1.0, rounds + 1
+    assert rounds <= 13  # 12 at best; in the order of arrival the chain of 8 would begin after the others: 8 + 8
+
+
 def test_a_retried_job_keeps_its_place_before_conflicting_ones():
     target = scheduler(workers=2)
     submit(target, count=2, accesses=(writes("x"), writes("x")))
