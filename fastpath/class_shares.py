@@ -2,9 +2,9 @@
 
 A part in proportion to the work that was lately offered in the class, never less than a tenth, times a correction: of a
 deadline of fifteen seconds a job of five has ten left to wait, so the same part of the service does not make the same
-part of large and of small jobs end in time. What counts is measured: over all tenants, the work that was taken when it
-first came, out of what was offered. A class of which less was taken than of all work gets more, and the other way
-round, within a factor of two. What comes back after a refusal counts for neither: it is late already.
+part of large and of small jobs end in time. What counts is measured: the work that was taken when it first came, out
+of what was offered. A class of which less was taken than of all the tenant's work gets more, and the other way round,
+within a factor of two. What comes back after a refusal counts for neither: it is late already.
 """
 
 from __future__ import annotations
@@ -37,15 +37,28 @@ def size_class(seconds: float) -> int:
 class _Offered:
     """Work that a tenant offered lately, by size class."""
 
-    __slots__ = ("lately", "rates")
+    __slots__ = ("first", "lately", "rates", "taken")
 
     def __init__(self) -> None:
         self.lately = [Decayed(_SHARE_HALF_LIFE_S) for _ in range(CLASSES)]
         self.rates = [Decayed(_RATE_HALF_LIFE_S) for _ in range(CLASSES)]
+        self.first = [Decayed(_TAKEN_HALF_LIFE_S) for _ in range(CLASSES)]
+        self.taken = [Decayed(_TAKEN_HALF_LIFE_S) for _ in range(CLASSES)]
 
-    def add(self, now: float, size: int, seconds: float) -> None:
+    def add(self, now: float, size: int, seconds: float, *, again: bool) -> None:
         _add(self.lately, now, size, seconds)
         self.rates[size].add(now, seconds)
+        _add(self.first, now, size, 0.0 if again else seconds)
+
+    def correction(self, size: int) -> float:
+        """Return the weight of a class beyond what was offered in it."""
+        prior = float(_LARGER**size)
+        first_s, taken_s = (sum(part.total for part in parts) for parts in (self.first, self.taken))
+        if not first_s or not taken_s:
+            return prior
+        taken = taken_s / first_s
+        of_class = (self.taken[size].total + _KNOWN_S * taken) / (self.first[size].total + _KNOWN_S)
+        return prior * min(_MOST_CORRECTION, max(1 / _MOST_CORRECTION, taken / of_class))
 
 
 class ClassShares:
@@ -54,8 +67,6 @@ class ClassShares:
     def __init__(self) -> None:
         self._tenants: OrderedDict[str, _Offered] = OrderedDict()
         self._rate = Decayed(_RATE_HALF_LIFE_S)
-        self._offered = [Decayed(_TAKEN_HALF_LIFE_S) for _ in range(CLASSES)]
-        self._taken = [Decayed(_TAKEN_HALF_LIFE_S) for _ in range(CLASSES)]
 
     def offered(
         self, now: float, tenant: str, size: int, seconds: float, *, again: bool, active: Container[str]
@@ -69,35 +80,25 @@ class ClassShares:
         active
             Tenants that must not be forgotten.
         """
-        self._tenants.setdefault(tenant, _Offered()).add(now, size, seconds)
+        self._tenants.setdefault(tenant, _Offered()).add(now, size, seconds, again=again)
         self._tenants.move_to_end(tenant)
         if len(self._tenants) > _REMEMBERED:
             idle = next((name for name in self._tenants if name not in active), tenant)
             del self._tenants[idle]
         self._rate.add(now, seconds)
-        _add(self._offered, now, size, 0.0 if again else seconds)
 
-    def taken(self, now: float, size: int, seconds: float) -> None:
-        """Take in that work was taken when it first came."""
-        _add(self._taken, now, size, seconds)
+    def taken(self, now: float, tenant: str, size: int, seconds: float) -> None:
+        """Take in that offered work was taken when it first came."""
+        _add(self._tenants[tenant].taken, now, size, seconds)
 
     def share(self, tenant: str, size: int) -> float:
         """Return the part of a tenant's service that a class gets while all classes have work."""
         offered = self._tenants.get(tenant)
         if offered is None:
             return LEAST_SHARE
-        weighed = [lately.total * self._correction(of) for of, lately in enumerate(offered.lately)]
+        weighed = [lately.total * offered.correction(of) for of, lately in enumerate(offered.lately)]
         total = sum(weighed)
         return max(LEAST_SHARE, weighed[size] / total) if total else LEAST_SHARE
-
-    def _correction(self, size: int) -> float:
-        prior = float(_LARGER**size)
-        offered_s, taken_s = (sum(part.total for part in parts) for parts in (self._offered, self._taken))
-        if not offered_s or not taken_s:
-            return prior
-        taken = taken_s / offered_s
-        of_class = (self._taken[size].total + _KNOWN_S * taken) / (self._offered[size].total + _KNOWN_S)
-        return prior * min(_MOST_CORRECTION, max(1 / _MOST_CORRECTION, taken / of_class))
 
     def rate(self, now: float, tenant: str, size: int) -> float:
         """Return the prover-seconds a second that a tenant lately offered in a class."""

@@ -125,7 +125,7 @@ class Intake:
             for row in range(submission.count)
         ]
         if not submission.ticket:
-            self._queue.shares.taken(now, admitted.flow_id.size_class, submission.count * admitted.cost_s)
+            self._queue.shares.taken(now, *admitted.flow_id, submission.count * admitted.cost_s)
         byte_count = submission.count * submission.item_bytes
         self._ledger.add(
             Batch(batch_id, submission.key_id, submission.submitter, submission.tenant, byte_count, deadline, now, jobs)

@@ -243,7 +243,10 @@ def test_waiting_and_running_jobs_are_cancelled(ray_cluster, service):
     assert (cancellation.cancelled, cancellation.running, cancellation.already_finished) == (2, 1, 1)
     records = collect(ray_cluster, fastpath, batch_id, 3)
     assert {record.state for record in records} == {JobState.CANCELLED}
-    assert ray_cluster.get(worker.health.remote())["cancelled"] == [job_ids[0]]
+    end = time.monotonic() + 30.0  # nobody waits for the worker to have heard of it
+    while not (heard := ray_cluster.get(worker.health.remote())["cancelled"]) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert heard == [job_ids[0]]
     with pytest.raises(UnknownJob):
         ray_cluster.get(fastpath.cancel.remote("01J0000000000000000000000Z"))
 

@@ -9,7 +9,7 @@ def shares(*offered, taken=()):
     for size, seconds in enumerate(offered):
         made.offered(0.0, "t", size, seconds, again=False, active=())
     for size, seconds in enumerate(taken):
-        made.taken(0.0, size, seconds)
+        made.taken(0.0, "t", size, seconds)
     return made
 
 
@@ -69,3 +69,13 @@ def test_tenants_with_jobs_are_not_forgotten():
         made.offered(0.0, f"t{number}", 0, 1.0, again=False, active={"active"})
     assert made.rate(0.0, "active", 0) > 0
     assert made.rate(0.0, "t0", 0) == 0.0
+
+
+def test_what_becomes_of_one_tenants_work_changes_nothing_for_another():
+    made = shares(500.0, 500.0)
+    made.offered(0.0, "noisy", 0, 500.0, again=False, active=())
+    made.offered(0.0, "noisy", 1, 500.0, again=False, active=())
+    before = made.share("t", 1)
+    made.taken(0.0, "noisy", 0, 500.0)
+    assert made.share("t", 1) == before
+    assert made.share("noisy", 1) > before
