@@ -17,7 +17,7 @@ from prover.groth16 import KeyMetadata, VerifyingKey
 from prover.key_marks import check_name
 
 _SETUP_TIMEOUT_S: Final = 3600.0
-_SETUP_RETRIES: Final = 2
+_SETUP_RETRIES: Final = 5  # a restart may use up several: while the connection breaks, and until the process is there
 
 
 @dataclass(frozen=True, eq=False)
