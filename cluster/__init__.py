@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cluster.batch import Batch, Job
-    from cluster.client import Client, Key
+    from cluster.client import Client
     from cluster.service import ServiceInfo
+    from cluster.service_keys import Key
     from cluster.settings import Settings
 
 _HOMES = {
     "Batch": "cluster.batch",
     "Client": "cluster.client",
     "Job": "cluster.batch",
-    "Key": "cluster.client",
+    "Key": "cluster.service_keys",
     "ServiceInfo": "cluster.service",
     "Settings": "cluster.settings",
 }

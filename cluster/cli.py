@@ -178,6 +178,13 @@ def _add_submit(commands: Any) -> None:  # noqa: ANN401 - see _command
     add_limits(parser)
     parser.add_argument("--deadline", type=_seconds, metavar="S", help="give up on what is not proven after S seconds")
     parser.add_argument(
+        "--retry-for",
+        type=_seconds,
+        metavar="S",
+        default=0.0,
+        help="where the service is overloaded, come back when it says, for S seconds (not at all)",
+    )
+    parser.add_argument(
         "--priority",
         type=int,
         choices=range(LOWEST_PRIORITY, HIGHEST_PRIORITY + 1),

@@ -13,6 +13,9 @@ from fastpath.workers import WorkerOffer
 
 _PROVING_SHARE: Final = 0.5
 """Of the host's memory that jobs may take; the rest is for the object store, the keys and the processes themselves."""
+_MOST_TOGETHER: Final = SchedulerSettings().max_group
+_FEWEST_TOGETHER: Final = 32
+"""On a GPU: what a call costs whatever its size is then a small part of it, by the model in docs/gpu.md."""
 _WITNESS_SHARE: Final = 0.5
 """Of the object store that waiting witnesses may take; the rest is for keys. Beyond its size Ray spills to disk."""
 
@@ -20,13 +23,21 @@ _WITNESS_SHARE: Final = 0.5
 def worker_offer(settings: Settings, threads: int, health: Mapping[str, Any]) -> WorkerOffer:
     """Describe a worker by its :meth:`prover.worker.ProverWorker.health`."""
     gpu = health.get("gpu")
+    device_bytes = gpu["work_bytes"] if gpu else 0  # none where it could not be opened: the CPU does all its work
     return WorkerOffer(
         slots=settings.worker_calls,
-        parallel=threads,
-        device="gpu" if gpu else "cpu",
+        # A GPU proves all jobs of a call together, as many at a time as its memory holds.
+        parallel=_MOST_TOGETHER if device_bytes else threads,
+        fewest=_FEWEST_TOGETHER if device_bytes else threads,
+        device="gpu" if device_bytes else "cpu",
         backend=str(health["backend"]),
+        device_bytes=device_bytes,
+        threads=threads,
+        cpus=len(health.get("cpus", ())),
+        thread_rates=tuple(sorted(health.get("thread_rates", {}).items())),
         host=socket.gethostname(),
         host_bytes=int(_PROVING_SHARE * usable_memory_bytes()),
+        reports=True,
     )
 
 

@@ -98,6 +98,14 @@ def _devices(stats: ServiceStats) -> Iterator[Metric]:
         {(worker.name,): worker.limit for worker in workers},
     )
     yield labelled(
+        GaugeMetricFamily("fastpath_worker_threads", "Threads it works with.", labels=["worker"]),
+        {(worker.name,): worker.threads for worker in workers if worker.threads},
+    )
+    yield labelled(
+        GaugeMetricFamily("fastpath_worker_wanted_threads", "Threads it should have, by advice.", labels=["worker"]),
+        {(worker.name,): worker.wanted_threads for worker in workers if worker.wanted_threads},
+    )
+    yield labelled(
         GaugeMetricFamily("fastpath_worker_quarantined", "1 until it has given a known answer.", labels=["worker"]),
         {(worker.name,): float(worker.breaker != "closed") for worker in workers},
     )

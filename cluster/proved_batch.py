@@ -6,9 +6,9 @@ import time
 from dataclasses import dataclass
 
 from cluster.batch import Batch, Job
-from cluster.client import Key
 from cluster.progress import proofs_bar
 from cluster.rendering import Console, count
+from cluster.service_keys import Key
 from kernels.encoding import Limbs
 from prover.errors import BadInput, InvalidProof
 from prover.groth16 import Proof, verify_batch

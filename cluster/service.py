@@ -111,6 +111,7 @@ class Actors:
                     backend=settings.backend,
                     cpus=plan.cpus,
                     gpus=plan.gpus,
+                    control_name=fastpath.actor.ACTOR_NAME,
                     detached=detached,
                 )
                 health = _await_ready(worker, end, on_progress)

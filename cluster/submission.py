@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from cluster.client import Client, Key
+from cluster.client import Client
 from cluster.progress import steps_shown
 from cluster.rendering import Console
+from cluster.service_keys import Key
 from kernels.encoding import Limbs
 from prover.circuits import get_circuit
 from prover.errors import BadInput

@@ -10,8 +10,10 @@ A worker is any actor handle with these methods::
     cancel(job_ids) -> None     # best effort; must answer while run_group works
     health() -> dict            # once it can work: its "pid", and anything else
 
-A worker may also have ``probe()``, which returns only after a task whose answer is known has come out right (its health
-is asked otherwise), ``load_key(key_id)`` and ``release_key(key_id)``, and ``steps(job_ids) -> dict`` of where jobs are.
+One whose offer says that it ``reports`` calls :meth:`FastPath.report` before it touches the jobs of a call, and again
+when it verifies their proofs. A worker may also have ``probe()``, which returns only after a task whose answer is known
+has come out right (its health is asked otherwise), ``load_key(key_id)`` and ``release_key(key_id)``, and
+``steps(job_ids) -> dict`` of where jobs are.
 
 ``witness_refs[i]`` is ``[reference to the batch's array]``, wrapped so that Ray does not resolve it, and ``rows[i]``
 the row of job i in it.
@@ -33,24 +35,23 @@ from typing import Any, Final
 import ray
 from ray.exceptions import ActorDiedError, RayActorError, RayTaskError
 
-from fastpath.decisions import BatchStatus, Cancellation, Dispatch, Effects, JobStatus, Outcome, Receipt
+from fastpath.decisions import BatchStatus, Cancellation, Dispatch, JobStatus, Outcome, Receipt
 from fastpath.errors import BadRequest, Unavailable
-from fastpath.job import BatchIds, JobRecord
+from fastpath.job import BatchIds, JobRecord, JobState
 from fastpath.quantiles import QuantileSketch
 from fastpath.scheduler import Scheduler
 from fastpath.settings import SchedulerSettings
 from fastpath.statistics import Latency, ServiceStats
 from fastpath.submission import Submission
+from fastpath.worker_care import Driver, WorkerCare
 from fastpath.workers import WorkerOffer
 
 ACTOR_NAME: Final = "fastpath"
 _LONGEST_POLL_S: Final = 60.0
-_HEALTH_EVERY_S: Final = 0.25
-_HEALTH_TIMEOUT_S: Final = 10.0
 _END_TIMEOUT_S: Final = 60.0
-_PROBE_TIMEOUT_S: Final = 120.0  # it may have to compile or load first
 _STEP_TIMEOUT_S: Final = 2.0
 _START_TIMEOUT_S: Final = 60.0
+_REPORTED: Final = (str(JobState.RUNNING), str(JobState.VERIFYING))
 _CONCURRENT_CALLS: Final = 10_000  # long polls each hold one
 
 _log = logging.getLogger(__name__)
@@ -82,8 +83,11 @@ class FastPath:
         self._waiters: dict[str, asyncio.Event] = {}
         self._idle = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._watched: set[str] = set()
-        self._ending: dict[str, int] = {}  # processes that were told to end, by worker
+        self._care = WorkerCare(
+            self._scheduler,
+            self._handles,
+            Driver(self._advance, self._spawn, _restart, self.remove_worker, ActorDiedError),
+        )
         self._timer: asyncio.TimerHandle | None = None
         self._deciding = QuantileSketch()
         self._metrics_factory = metrics_factory
@@ -114,6 +118,18 @@ class FastPath:
         self._scheduler.remove_worker(time.monotonic(), name)
         self._handles.pop(name, None)
         self._advance()
+
+    async def report(self, worker: str, job_ids: list[str], state: str) -> None:
+        """Take in that a worker begins jobs (``"running"``), or that it checks their proofs (``"verifying"``).
+
+        Raises
+        ------
+        BadRequest
+            If it is neither.
+        """
+        if state not in _REPORTED:
+            raise BadRequest(f"a worker reports {' or '.join(_REPORTED)}, not {state!r}")
+        self._scheduler.reported(worker, job_ids, JobState(state))
 
     # --- batches
 
@@ -274,7 +290,7 @@ class FastPath:
         for worker, job_ids in effects.stops.items():
             if worker in self._handles:
                 self._handles[worker].cancel.remote(job_ids)
-        self._care_for_workers(effects)
+        self._care.carry_out(effects)
         if self._scheduler.unfinished:
             self._idle.clear()
         else:
@@ -284,43 +300,6 @@ class FastPath:
         due = decisions.next_event
         if due is not None:
             self._timer = asyncio.get_running_loop().call_later(max(0.0, due - time.monotonic()), self._advance)
-
-    def _care_for_workers(self, effects: Effects) -> None:
-        for alarm in effects.alarms:
-            _log.error("%s", alarm)
-        for worker in effects.recycles:
-            if handle := self._handles.get(worker):
-                self._spawn(self._recycle(worker, handle))
-        for worker in effects.probes:
-            if handle := self._handles.get(worker):
-                self._spawn(self._probe(worker, handle))
-        for method, orders in (("load_key", effects.preloads), ("release_key", effects.forgets)):
-            for worker, key_ids in orders.items():
-                handle = self._handles.get(worker)
-                for key_id in key_ids if hasattr(handle, method) else ():
-                    getattr(handle, method).remote(key_id)
-
-    async def _recycle(self, name: str, handle: Any) -> None:  # noqa: ANN401 - duck-typed
-        """Restart a worker. It is back when another process answers: the old one may do so until it has ended."""
-        with contextlib.suppress(Exception):  # one that does not answer has nothing to be mistaken for
-            health = await asyncio.wait_for(asyncio.wrap_future(handle.health.remote().future()), _HEALTH_TIMEOUT_S)
-            self._ending[name] = health["pid"]
-        ray.kill(handle, no_restart=False)
-        self._watch_for(name, handle)
-
-    async def _probe(self, name: str, handle: Any) -> None:  # noqa: ANN401 - duck-typed
-        """Have a worker in quarantine do a task whose answer is known."""
-        probe = handle.probe if hasattr(handle, "probe") else handle.health
-        try:
-            await asyncio.wait_for(asyncio.wrap_future(probe.remote().future()), _PROBE_TIMEOUT_S)
-        except Exception as error:  # noqa: BLE001 - any failure means: not yet
-            _log.warning("worker %s did not give the known answer: %s", name, type(error).__name__)
-            passed = False
-        else:
-            _log.info("worker %s gave the known answer and gets work again", name)
-            passed = True
-        self._scheduler.probed(time.monotonic(), name, passed=passed)
-        self._advance()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -336,11 +315,11 @@ class FastPath:
             in_time, _ = await asyncio.wait({answer}, timeout=dispatch.timeout_s)
             if not in_time:
                 self._mark_lost(dispatch, timed_out=True)
-                ray.kill(handle, no_restart=False)
+                _restart(handle)
                 # Its health is asked only when the call has ended with the old process, which would answer for the
                 # new one and then take other jobs with it. A result that comes before the end is still a result.
                 await asyncio.wait({answer}, timeout=_END_TIMEOUT_S)
-                self._watch_for(dispatch.worker, handle)
+                self._care.watch(dispatch.worker, handle)
             outcomes = [_outcome(item) for item in await answer]
         except RayTaskError as error:  # first: with an actor's death as its cause it is a RayActorError as well
             self._scheduler.call_failed(time.monotonic(), dispatch, _plain(error))
@@ -354,44 +333,17 @@ class FastPath:
 
     def _lose(self, dispatch: Dispatch, handle: Any) -> None:  # noqa: ANN401 - duck-typed
         self._mark_lost(dispatch)
-        self._watch_for(dispatch.worker, handle)
+        self._care.watch(dispatch.worker, handle)
 
     def _mark_lost(self, dispatch: Dispatch, *, timed_out: bool = False) -> None:
         _log.warning("worker %s was lost with %d jobs; they run again", dispatch.worker, len(dispatch.jobs))
         self._scheduler.worker_lost(time.monotonic(), dispatch, timed_out=timed_out)
         self._advance()
 
-    def _watch_for(self, name: str, handle: Any) -> None:  # noqa: ANN401 - duck-typed
-        if name not in self._watched:
-            self._watched.add(name)
-            self._spawn(self._watch(name, handle))
 
-    async def _watch(self, name: str, handle: Any) -> None:  # noqa: ANN401 - duck-typed
-        """Ask a lost worker for its health until it answers, has ended for good, or was replaced."""
-        try:
-            while self._is_current(name, handle):
-                try:
-                    answer = asyncio.wrap_future(handle.health.remote().future())
-                    health = await asyncio.wait_for(answer, _HEALTH_TIMEOUT_S)
-                except ActorDiedError:
-                    _log.error("worker %s has ended for good", name)
-                    await self.remove_worker(name)
-                except Exception as error:  # noqa: BLE001 - any failure means: not yet
-                    _log.info("worker %s is not back yet: %s", name, type(error).__name__)
-                    await asyncio.sleep(_HEALTH_EVERY_S)
-                else:
-                    if name in self._ending and health["pid"] == self._ending[name]:
-                        await asyncio.sleep(_HEALTH_EVERY_S)
-                        continue
-                    self._ending.pop(name, None)
-                    self._scheduler.worker_back(name)
-                    return
-        finally:
-            self._watched.discard(name)
-            self._advance()
-
-    def _is_current(self, name: str, handle: Any) -> bool:  # noqa: ANN401 - duck-typed
-        return self._handles.get(name) is handle
+def _restart(handle: Any) -> None:  # noqa: ANN401 - duck-typed
+    """End a worker's process; Ray starts another."""
+    ray.kill(handle, no_restart=False)
 
 
 def _outcome(item: dict[str, Any]) -> Outcome:

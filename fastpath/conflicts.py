@@ -7,6 +7,9 @@ that wait for nobody conflict with nobody that runs, and any set of them is a co
 A job that ends while it still waits, by cancellation say, passes its place on: its successors wait until its
 predecessors have ended, since the conflicts between those two are known only through it.
 
+Who waits for much waits longest: :meth:`ConflictGraph.behind` tells which job has a long chain after it, so that it is
+not left to the end, when nothing else is left to do beside it.
+
 Jobs that declare nothing may carry a guess (:mod:`fastpath.conflict_history`). They wait for declared jobs and for each
 other, and no declared job ever waits for them: a wrong guess costs time, and never the order of what was declared.
 """
@@ -41,14 +44,16 @@ class _Node:
 
 @dataclass(slots=True, eq=False)
 class _Name:
-    """Who touched a name last: a writer, those who read since, and the last one who was guessed to."""
+    """Who touched a name last: a writer, those who read since, and the last one who was guessed to; and how many do."""
 
+    unfinished: int = 0
     writer: _Node | None = None
     readers: dict[_Node, None] = field(default_factory=dict)
     guessed: _Node | None = None
 
     def forget(self, node: _Node) -> bool:
         """Drop a node; return whether nobody is left."""
+        self.unfinished -= 1
         if self.writer is node:
             self.writer = None
         if self.guessed is node:
@@ -76,7 +81,7 @@ class ConflictGraph:
         """Add a job with its declared access, after all jobs so far; return whether it waits for none."""
         if not access:
             return True
-        node = _Node(job, (*access.reads, *access.writes))
+        node = _Node(job, tuple(access.reads | access.writes))
         blockers: dict[_Node, None] = {}
         names = self._names.setdefault(tenant, {})
         for read in access.reads - access.writes:
@@ -91,12 +96,12 @@ class ConflictGraph:
                 blockers[name.writer] = None
             name.writer = node
             name.readers = {}
-        return self._insert(node, blockers)
+        return self._insert(names, node, blockers)
 
     def add_guess(self, tenant: str, job: Job, written: Iterable[str]) -> bool:
         """Add a job that is guessed to write some names; return whether it waits for none."""
         names = self._names.setdefault(tenant, {})
-        node = _Node(job, tuple(written))
+        node = _Node(job, tuple(dict.fromkeys(written)))
         blockers: dict[_Node, None] = {}
         for guessed in node.names:
             name = names.setdefault(guessed, _Name())
@@ -105,15 +110,28 @@ class ConflictGraph:
                 if earlier is not None:
                     blockers[earlier] = None
             name.guessed = node
-        return self._insert(node, blockers) if node.names else True
+        return self._insert(names, node, blockers) if node.names else True
 
-    def _insert(self, node: _Node, blockers: Iterable[_Node]) -> bool:
+    def _insert(self, names: dict[str, _Name], node: _Node, blockers: Iterable[_Node]) -> bool:
         self._nodes[node.job.job_id] = node
+        for name in node.names:
+            names[name].unfinished += 1
         for blocker in blockers:
             blocker.successors.append(node)
             blocker.job.followed += 1
             node.blockers += 1
         return not node.blockers
+
+    def behind(self, tenant: str, job: Job) -> int:
+        """Return how many unfinished jobs touch the busiest name that a job touches, besides itself.
+
+        So many may have to follow it one after the other: about the length of the chain that begins with it.
+        """
+        node = self._nodes.get(job.job_id)
+        if node is None:
+            return 0
+        names = self._names[tenant]
+        return max(names[name].unfinished for name in node.names) - 1
 
     def ended(self, tenant: str, job: Job) -> list[Job]:
         """Take in that a job has ended; return those that wait for none any more, in the order of submission."""

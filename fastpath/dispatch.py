@@ -9,12 +9,15 @@ The queue says whose turn it is; the workers say what they can take. A flow's fi
 - a job that could not end before its deadline is dropped instead of started.
 
 Among the workers that can take it, those that have the key, and are not much slower than the fastest, draw two lots;
-the less loaded of the two gets it.
+the less loaded of the two gets it. It gets as much of what waits as its slot does of what all slots do in the same
+time, by what the key's jobs were seen to take on each kind of device; so groups shrink towards the end of a batch, and
+the last ones end together. A job that a busy, faster worker would have done sooner is left for that one.
 
 References
 ----------
 Mitzenmacher: The power of two choices in randomized load balancing. IEEE TPDS, 2001.
 Polychronopoulos, Kuck: Guided self-scheduling. IEEE Transactions on Computers, 1987.
+Hummel, Schmidt, Uma, Wein: Load-sharing in heterogeneous systems via weighted factoring. SPAA, 1996.
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ from typing import Final
 
 from fastpath.cost import Cost
 from fastpath.fair_queue import FairQueue, FlowId
-from fastpath.forecast import Forecast
+from fastpath.forecast import LEAST_KNOWN, Forecast
 from fastpath.job import Job
 from fastpath.settings import SchedulerSettings
 from fastpath.workers import Worker, Workers
@@ -38,6 +41,7 @@ _CANDIDATES: Final = 4  # first jobs of a flow that are looked at
 _FLOWS: Final = 8  # that are looked at for one dispatch
 _HURRY: Final = 4.0  # a job in a hurry has less than so many of its own costs left to wait
 _SLOWER: Final = 2.0  # than the fastest free worker, at most
+_ROUNDING: Final = 1e-9  # what a quotient of floats may be too large by
 _TIMEOUT_COSTS: Final = 8.0
 _LEAST_TIMEOUT_S: Final = 60.0
 
@@ -119,6 +123,8 @@ class Dispatcher:
             if hopeless:
                 return hopeless, None
             for job in self._by_affinity(now, firsts, free):
+                if self._is_better_left(now, flow_id, job, free):
+                    continue
                 worker = self._choose(now, job, [worker for worker in free if worker.pool not in kept])
                 if worker is not None:
                     for passed in {*blocked, *([firsts[0]] if job is not firsts[0] else [])}:
@@ -144,6 +150,23 @@ class Dispatcher:
 
     def _roomiest_pool(self, free: list[Worker]) -> str:
         return max(free, key=lambda worker: worker.offer.device_bytes or worker.offer.host_bytes).pool
+
+    def _is_better_left(self, now: float, flow_id: FlowId, job: Job, free: list[Worker]) -> bool:
+        """Whether much faster workers, which are busy, would have done a job before the free ones had.
+
+        They would do what waits of its key besides, at their own rate. Only costs that are known well decide.
+        """
+        known = [cost for worker in free if (cost := self._cost(worker, job.key_id)).measurements >= LEAST_KNOWN]
+        if len(known) < len(free):
+            return False
+        best_s = min(cost.seconds for cost in known)
+        waits = self._queue.flow(flow_id).waiting(job.key_id)
+        others = [
+            worker
+            for worker in self._workers
+            if worker.offer.device not in job.avoid_devices and worker.name != job.avoid_worker
+        ]
+        return self._forecast.done_by_faster_s(now, job.key_id, best_s / _SLOWER, waits, others) < best_s
 
     # --- the worker
 
@@ -182,7 +205,7 @@ class Dispatcher:
         if cost.peak_bytes and room < cost.peak_bytes * min(most, worker.offer.parallel):
             most = int(room / cost.peak_bytes)
         waiting = self._queue.flow(flow_id).waiting(first.key_id)
-        # An even share of all slots, busy ones included: groups shrink towards the end of a batch, so that
-        # the last ones end together (guided self-scheduling). Less than a worker does side by side gains nothing.
-        share = max(worker.offer.parallel, math.ceil(waiting / max(1, self._workers.working_slots)))
+        # Busy slots count: what waits is also for whoever is done next.
+        part = self._forecast.part_of_a_slot(worker, first.key_id)
+        share = max(worker.offer.fewest or worker.offer.parallel, math.ceil(waiting * part - _ROUNDING))
         return Plan(flow_id, first, worker, max(1, min(most, settings.max_group, share)), cost)

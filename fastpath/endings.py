@@ -93,6 +93,7 @@ class Endings:
         self._capacity.give_back(job.tenant, 1, 0)
         for released in self.conflicts.ended(job.tenant, job):
             if released.state is JobState.QUEUED and released.blocked:
+                released.head_start = self.head_start(released)
                 self._queue.unblock(released)
         self.effects.changed.add(job.batch_id)
         if batch.finished:
@@ -116,6 +117,13 @@ class Endings:
             if job.starts == 1:  # a retried job was never predicted to be
                 self._forecast.finished(job, latency_s)
         self.latency.ended(now, latency_s, job.key_id, stages_s)
+
+    def head_start(self, job: Job) -> int:
+        """Return how many earlier jobs one may overtake that others wait for.
+
+        A chain of n jobs takes as long as n jobs on every slot: with that head start both end together.
+        """
+        return int(self._forecast.rate) * self.conflicts.behind(job.tenant, job)
 
     def take_effects(self) -> Effects:
         """Return what is to be done since the last call."""

@@ -10,9 +10,10 @@ out_of_memory  ``MemoryError``, code ``out_of_memory``  runs again in half the g
 device_fault   code ``device_fault``                    runs again elsewhere; counts against the device; charged, but
                                                         for the first time on each of two devices
 invalid_proof  code ``invalid_proof``                   likewise; the device is quarantined and an operator told
-worker_lost    reported by the driver                   not charged; runs again in half the group; twice alone: dead
-                                                        letter
-timed_out      reported by the driver                   as a lost worker, but charged
+worker_lost    reported by the driver                   not charged; what had begun runs again in half the group, and
+                                                        becomes a dead letter the second time it was alone; what had
+                                                        not (:mod:`fastpath.losses`) is queued again as it was
+timed_out      reported by the driver                   as a lost worker, but what had begun is charged
 ============== ======================================== ==========================================================
 
 Errors are recognised by their ``code``, since the packages that raise them are not imported here.

@@ -1,44 +1,28 @@
 """Jobs that wait: shared fairly among tenants, inside a tenant among size classes, inside those by deadline.
 
 Tenants take turns by deficit round robin in prover-seconds, so a tenant with a hundred times the jobs, or with larger
-ones, gets no more than its share while others wait. The size classes of one tenant take turns likewise, with shares in
-proportion to the work that was lately offered in each, and never less than a tenth: every class then has the same
-chance, where deadlines alone would leave nothing to large jobs once small ones fill the queue. A class keeps a credit
-while it is empty: few large jobs fit before a deadline, so theirs often is.
+ones, gets no more than its share while others wait. The size classes of one tenant take turns likewise, with the shares
+of :mod:`fastpath.class_shares`: every class then has the same chance, where deadlines alone would leave nothing to
+large jobs once small ones fill the queue. A class keeps a credit while it is empty: few large jobs fit before a
+deadline, so theirs often is.
 """
 
 from __future__ import annotations
 
 import heapq
 import itertools
-from bisect import bisect_right
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
-from fastpath.decayed import Decayed
+from fastpath.class_shares import CLASSES, ClassShares
 from fastpath.flow import Flow
 from fastpath.job import Job, JobState
 from fastpath.round_robin import DeficitRoundRobin
 from fastpath.sojourn import SojournPolicy
 
-SIZE_BOUNDS_S: Final = (1.0, 10.0)
-"""Between small, medium and large jobs."""
-_CLASSES: Final = len(SIZE_BOUNDS_S) + 1
-_LEAST_SHARE: Final = 0.1
-_LARGER: Final = 1.07  # weight of a class over the one below: of the same deadline larger jobs have less time to wait
 _ROUNDS: Final = 3  # of a fixed point that each round comes closer to from below
-_SHARE_HALF_LIFE_S: Final = 30.0  # of offered work: some deadlines, so that shares are steady while a job waits
-_RATE_HALF_LIFE_S: Final = 10.0  # likewise, for what is expected to come: a burst must be over soon after it ends
 _QUANTUM_S: Final = 1.0
 _CLASS_CREDIT_S: Final = 10.0  # one job at the bound of the large
-_REMEMBERED: Final = 4096  # tenants whose offers are remembered; more than may have jobs at once
-
-
-def size_class(seconds: float) -> int:
-    """Return the class of a job that takes so many seconds: 0, 1 or 2."""
-    return bisect_right(SIZE_BOUNDS_S, seconds)
-
 
 _NO_CLASSES: Final[DeficitRoundRobin[int]] = DeficitRoundRobin(_QUANTUM_S, _CLASS_CREDIT_S)
 
@@ -55,26 +39,6 @@ class WorkBefore(NamedTuple):
 
     in_flow_s: float
     total_s: float
-
-
-class _Offered:
-    """Work that a tenant offered lately, by size class."""
-
-    __slots__ = ("lately", "rates")
-
-    def __init__(self) -> None:
-        self.lately = [Decayed(_SHARE_HALF_LIFE_S) for _ in range(_CLASSES)]
-        self.rates = [Decayed(_RATE_HALF_LIFE_S) for _ in range(_CLASSES)]
-
-    def add(self, now: float, size: int, seconds: float) -> None:
-        for lately in self.lately:
-            lately.add(now, seconds if lately is self.lately[size] else 0.0)
-        self.rates[size].add(now, seconds)
-
-    def share(self, size: int) -> float:
-        weighed = [lately.total * _LARGER**number for number, lately in enumerate(self.lately)]
-        total = sum(weighed)
-        return max(_LEAST_SHARE, weighed[size] / total) if total else _LEAST_SHARE
 
 
 class FairQueue:
@@ -94,8 +58,7 @@ class FairQueue:
         self._flows: dict[FlowId, Flow] = {}
         self._tenants: DeficitRoundRobin[str] = DeficitRoundRobin(_QUANTUM_S)
         self._classes: dict[str, DeficitRoundRobin[int]] = {}
-        self._offered: OrderedDict[str, _Offered] = OrderedDict()
-        self._offered_rate = Decayed(_RATE_HALF_LIFE_S)
+        self.shares = ClassShares()
         self._tenant_backlog_s: dict[str, float] = {}
         self._delayed: list[tuple[float, int, Job]] = []
         self._entries = itertools.count()
@@ -107,19 +70,13 @@ class FairQueue:
 
     # --- jobs come and go
 
-    def offered(self, now: float, tenant: str, size: int, seconds: float) -> None:
-        """Take in that work was submitted, whether or not it was taken."""
-        offered = self._offered.setdefault(tenant, _Offered())
-        offered.add(now, size, seconds)
-        self._offered_rate.add(now, seconds)
-        self._offered.move_to_end(tenant)
-        if len(self._offered) > _REMEMBERED:
-            idle = next((name for name in self._offered if name not in self._classes), tenant)
-            del self._offered[idle]
+    def offered(self, now: float, tenant: str, size: int, seconds: float, *, again: bool = False) -> None:
+        """Take in that work was submitted, whether or not it is taken; ``again`` if it was refused before."""
+        self.shares.offered(now, tenant, size, seconds, again=again, active=self._classes)
         classes = self._classes.get(tenant)
         if classes is not None:
             for active in list(classes):
-                classes.activate(active, offered.share(active))
+                classes.activate(active, self.shares.share(tenant, active))
 
     def add(self, job: Job, not_before: float | None = None) -> None:
         """Queue a job, from ``not_before`` on if that is given, or from :meth:`unblock` on if it is ``blocked``."""
@@ -145,7 +102,7 @@ class FairQueue:
             if classes is None:
                 classes = self._classes[job.tenant] = DeficitRoundRobin(_QUANTUM_S, _CLASS_CREDIT_S)
                 self._tenants.activate(job.tenant, self._weights.get(job.tenant, 1.0))
-            classes.activate(job.size_class, self._share(flow_id))
+            classes.activate(job.size_class, self.shares.share(*flow_id))
         before_s = flow.backlog_s
         flow.add(job, next(self._entries))
         self._count(job.tenant, flow.backlog_s - before_s)
@@ -156,10 +113,6 @@ class FairQueue:
             before_s = flow.backlog_s
             flow.recost(key_id, cost_s)
             self._count(flow_id.tenant, flow.backlog_s - before_s)
-
-    def _share(self, flow_id: FlowId) -> float:
-        offered = self._offered.get(flow_id.tenant)
-        return _LEAST_SHARE if offered is None else offered.share(flow_id.size_class)
 
     def _count(self, tenant: str, seconds: float) -> None:
         self.backlog_s = max(0.0, self.backlog_s + seconds)
@@ -257,7 +210,7 @@ class FairQueue:
         ):  # how long it takes depends on what is offered meanwhile, and that on how long it takes
             took_s = total_s / max(rate, 1e-9)
             in_tenant_s = in_flow_s + sum(
-                self._other_class(now, flow_id, in_flow_s, size, took_s) for size in range(_CLASSES) if size != own_size
+                self._other_class(now, flow_id, in_flow_s, size, took_s) for size in range(CLASSES) if size != own_size
             )
             total_s = in_tenant_s + self._other_tenants(now, tenant, in_tenant_s, took_s)
         return WorkBefore(in_flow_s, total_s)
@@ -266,30 +219,28 @@ class FairQueue:
         """What another class of a tenant gets until a flow has got ``own_s``."""
         other = FlowId(own.tenant, size)
         flow = self._flows.get(other)
-        has_s = (0.0 if flow is None else flow.backlog_s) + took_s * self._rate(now, other)
+        has_s = (0.0 if flow is None else flow.backlog_s) + took_s * self.shares.rate(now, *other)
         if not has_s:
             return 0.0
         classes = self._classes.get(own.tenant) or _NO_CLASSES
-        return min(has_s, classes.meanwhile(own.size_class, self._share(own), own_s, size, self._share(other)))
+        return min(
+            has_s, classes.meanwhile(own.size_class, self.shares.share(*own), own_s, size, self.shares.share(*other))
+        )
 
     def _other_tenants(self, now: float, own: str, own_s: float, took_s: float) -> float:
         """What the other tenants get until one has got ``own_s``; those without work get all they are offered."""
         weight = self._weights.get(own, 1.0)
-        idle_rate = self._offered_rate.rate(now)
+        idle_rate = self.shares.rate_of_all(now)
         total_s = 0.0
         for other, backlog_s in self._tenant_backlog_s.items():
-            offered = sum(self._rate(now, FlowId(other, size)) for size in range(_CLASSES))
+            offered = self.shares.rate_of_tenant(now, other)
             idle_rate -= offered
             if other != own:
                 share_s = self._tenants.meanwhile(own, weight, own_s, other, self._tenants.weight(other))
                 total_s += min(backlog_s + took_s * offered, share_s)
         if own not in self._tenant_backlog_s:
-            idle_rate -= sum(self._rate(now, FlowId(own, size)) for size in range(_CLASSES))
+            idle_rate -= self.shares.rate_of_tenant(now, own)
         return total_s + took_s * max(0.0, idle_rate)
-
-    def _rate(self, now: float, flow_id: FlowId) -> float:
-        offered = self._offered.get(flow_id.tenant)
-        return 0.0 if offered is None else offered.rates[flow_id.size_class].rate(now)
 
     def backlog_of(self, tenant: str) -> float:
         """Return the ready work of a tenant, in seconds."""

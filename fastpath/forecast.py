@@ -6,6 +6,7 @@ all slots of what it takes there, since slots that are faster take more of the j
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Final
@@ -25,7 +26,8 @@ _NEWS: Final = 0.05  # a change of a cost by less is not worth valuing the queue
 _KEYS: Final = 1024
 _MOST_OFF: Final = 2.0
 _LEAST_MEANT_S: Final = 0.05  # shorter waits say nothing of the queue
-_LEAST_KNOWN: Final = 3  # measurements from which a cost is relied on
+LEAST_KNOWN: Final = 3
+"""Measurements from which a cost is relied on."""
 
 
 class Forecast:
@@ -34,7 +36,7 @@ class Forecast:
     def __init__(self, queue: FairQueue, workers: Workers) -> None:
         self._queue = queue
         self._workers = workers
-        self._ends: dict[int, float] = {}
+        self._ends: dict[int, tuple[str, float]] = {}
         self._factors: dict[int, float] = {}
         self._told: OrderedDict[str, float] = OrderedDict()
         self.costs = CostModel()
@@ -54,7 +56,7 @@ class Forecast:
     def is_known(self, key_id: str) -> bool:
         """Whether the cost of a key is measured wherever it could run."""
         kinds = self._workers.kinds()
-        return bool(kinds) and all(self.costs.predict(key_id, *kind).measurements >= _LEAST_KNOWN for kind in kinds)
+        return bool(kinds) and all(self.costs.predict(key_id, *kind).measurements >= LEAST_KNOWN for kind in kinds)
 
     def allotted_s(self, worker: Worker, key_id: str) -> float:
         """Seconds that a job is to be given on a worker at least; 0 while its cost is not well known.
@@ -62,12 +64,39 @@ class Forecast:
         Given its mean only, every other job that is started last would not end in time.
         """
         cost = self.costs.predict(key_id, worker.offer.device, worker.offer.backend)
-        return cost.seconds + _DEVIATIONS * cost.deviation_s if cost.measurements >= _LEAST_KNOWN else 0.0
+        return cost.seconds + _DEVIATIONS * cost.deviation_s if cost.measurements >= LEAST_KNOWN else 0.0
 
     def spread_s(self, key_id: str) -> float:
         """Seconds beyond its mean that a job is to be given, wherever it runs."""
         costs = (self.costs.predict(key_id, *kind) for kind in self._workers.kinds())
-        return max((_DEVIATIONS * cost.deviation_s for cost in costs if cost.measurements >= _LEAST_KNOWN), default=0.0)
+        return max((_DEVIATIONS * cost.deviation_s for cost in costs if cost.measurements >= LEAST_KNOWN), default=0.0)
+
+    def part_of_a_slot(self, worker: Worker, key_id: str) -> float:
+        """Share of a key's jobs that one slot of a worker does while all slots work on them."""
+        own = (worker.offer.device, worker.offer.backend)
+        rates = {
+            kind: 1 / max(self.costs.predict(key_id, *kind).seconds, 1e-9) for kind in {*self._workers.kinds(), own}
+        }
+        everyone = sum(count * rates[kind] for kind, count in self._workers.kinds().items())
+        return rates[own] / max(everyone, rates[own])
+
+    def done_by_faster_s(self, now: float, key_id: str, seconds: float, jobs: int, workers: Iterable[Worker]) -> float:
+        """Predict when those workers that take at most ``seconds`` for a job of a key will have done so many of them.
+
+        They end the calls that they have first. Infinite when none is known to be so fast.
+        """
+        rate, left_s = 0.0, {}
+        for worker in workers:
+            cost = self.costs.predict(key_id, worker.offer.device, worker.offer.backend)
+            if worker.fit and cost.measurements >= LEAST_KNOWN and cost.seconds <= seconds:
+                rate += worker.guard.limit / max(cost.seconds, 1e-9)
+                left_s[worker.name] = 0.0
+        if not left_s:
+            return math.inf
+        for name, end in self._ends.values():
+            if name in left_s:
+                left_s[name] = max(left_s[name], end - now)
+        return max(left_s.values()) + jobs / rate
 
     # --- the pool
 
@@ -81,9 +110,9 @@ class Forecast:
         """Prover-seconds a second when all workers are well."""
         return float(self._workers.slots)
 
-    def call_started(self, dispatch_id: int, end: float) -> None:
+    def call_started(self, dispatch_id: int, worker: str, end: float) -> None:
         """Take in when a call is expected to end."""
-        self._ends[dispatch_id] = end
+        self._ends[dispatch_id] = worker, end
 
     def call_ended(self, dispatch_id: int) -> None:
         """Take in that a call has ended."""
@@ -96,7 +125,7 @@ class Forecast:
         time t at which sum max(0, t - r_i) reaches ``work_s``.
         """
         free = self._workers.free_slots
-        busy = sorted(max(0.0, end - now) for end in self._ends.values())
+        busy = sorted(max(0.0, end - now) for _, end in self._ends.values())
         if not free and not busy:
             return NO_WORKER_S + work_s
         slots, spent = free, 0.0  # spent: the sum of r_i over slots that are free by then
@@ -111,11 +140,11 @@ class Forecast:
         """Predict the time until the last result of unfinished jobs of one batch."""
         last_s, queued = 0.0, None
         for job in jobs:
-            end = self._ends.get(job.dispatch_id) if job.state is not JobState.QUEUED else None
-            if end is None:
+            call = self._ends.get(job.dispatch_id) if job.state is not JobState.QUEUED else None
+            if call is None:
                 queued = job
             else:
-                last_s = max(last_s, end - now)
+                last_s = max(last_s, call[1] - now)
         if queued is not None:
             cost_s = self.cost_s(queued.key_id)
             # What is queued counts itself among the work before it.

@@ -1,12 +1,15 @@
 """A job: one item of a batch, the states it passes through, and its time-sortable name.
 
-An undisturbed job goes ``queued -> admitted -> running -> verifying -> done``. Besides, see :data:`MOVES`:
+An undisturbed job goes ``queued -> admitted -> running -> verifying -> done``. Workers that report say when their jobs
+go from ``admitted`` to ``running``, and to ``verifying``; a job of one that does not is ``running`` once it was sent.
+Besides, see :data:`MOVES`:
 
 - a job whose worker was lost, or whose error is retryable, goes back from ``admitted``, ``running`` or ``verifying``
   to ``queued``;
 - an unfinished job may become ``cancelled``, ``expired`` or ``failed`` at any time;
 - ``running -> done``: the worker reports a proof together with its verification;
-- ``queued -> done``: a late valid proof of a run that had been given up.
+- ``queued -> done``, ``admitted -> done``: a late valid proof of a run that had been given up, or one that overtook
+  the report of its run.
 
 The last five states are final: a finished job never moves again, so a cancelled job stays cancelled and no result
 is delivered twice.
@@ -34,17 +37,17 @@ class JobState(StrEnum):
     QUEUED = "queued"
     """Waiting: for a worker, or for the end of its back-off."""
     ADMITTED = "admitted"
-    """Chosen for a group that is about to be sent to a worker."""
+    """Sent to a worker that has not yet said that it began."""
     RUNNING = "running"
-    """A worker has it."""
+    """A worker has begun it."""
     VERIFYING = "verifying"
-    """A worker has the proof and checks it; only seen from workers that report it."""
+    """A worker has the proof and checks it."""
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
     EXPIRED = "expired"
     DEAD_LETTER = "dead-letter"
-    """Given up because it ended workers: two of them while it ran alone."""
+    """Given up because it ended workers: two of them while it ran alone, see :mod:`fastpath.losses`."""
 
     @property
     def final(self) -> bool:
@@ -55,7 +58,7 @@ class JobState(StrEnum):
 _S = JobState
 MOVES: Final[Mapping[JobState, frozenset[JobState]]] = {
     _S.QUEUED: frozenset({_S.ADMITTED, _S.DONE, _S.FAILED, _S.CANCELLED, _S.EXPIRED}),
-    _S.ADMITTED: frozenset({_S.RUNNING, _S.QUEUED, _S.FAILED, _S.CANCELLED, _S.EXPIRED}),
+    _S.ADMITTED: frozenset({_S.RUNNING, _S.QUEUED, _S.DONE, _S.FAILED, _S.CANCELLED, _S.EXPIRED, _S.DEAD_LETTER}),
     _S.RUNNING: frozenset(
         {_S.VERIFYING, _S.QUEUED, _S.DONE, _S.FAILED, _S.CANCELLED, _S.EXPIRED, _S.DEAD_LETTER},
     ),
@@ -85,7 +88,9 @@ class Job:
     charged
         Failed runs held against the job; a lost worker is not.
     lone_losses
-        Workers lost while this job was alone in the call.
+        Workers lost while this job ran alone, as far as is known.
+    unbegun
+        Workers lost that had not said that they began the job.
     tenant, size_class
         The flow of the queue it belongs to.
     cost_s
@@ -112,6 +117,8 @@ class Job:
         It waits for a conflicting job.
     followed
         Conflicting jobs that were found waiting for it.
+    head_start
+        Earlier jobs that it may overtake, of its own deadline and priority, since so many others wait for it.
     """
 
     job_id: str
@@ -133,6 +140,7 @@ class Job:
     starts: int = 0
     charged: int = 0
     lone_losses: int = 0
+    unbegun: int = 0
     forgiven: int = 0
     group_limit: int = 1 << 30
     avoid_worker: str = ""
@@ -141,6 +149,7 @@ class Job:
     entry: int = -1
     blocked: bool = False
     followed: int = 0
+    head_start: int = 0
     dispatch_id: int = -1
 
     def move(self, state: JobState) -> None:
@@ -157,8 +166,8 @@ class Job:
 
     @property
     def order(self) -> tuple[float, int, int]:
-        """Sort key of the queue: earliest deadline, then highest priority, then arrival."""
-        return self.deadline, -self.priority, self.sequence
+        """Sort key of the queue: earliest deadline, then highest priority, then arrival, with its head start."""
+        return self.deadline, -self.priority, self.sequence - self.head_start
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,12 @@ class Ledger:
             raise UnknownJob(f"batch {batch_id} has {len(batch.jobs)} jobs; there is no job {identifier!r}")
         return [batch.jobs[row]]
 
+    def find_job(self, job_id: str) -> Job | None:
+        """Return a job by its id; ``None`` if there is none (any more)."""
+        batch_id, row = split_id(job_id)
+        batch = self._batches.get(batch_id)
+        return None if batch is None or row is None or row >= len(batch.jobs) else batch.jobs[row]
+
     def unfinished(self) -> list[Batch]:
         """Return the batches with jobs that have not finished."""
         return [batch for batch in self._batches.values() if not batch.finished]

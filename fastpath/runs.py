@@ -16,11 +16,11 @@ from fastpath.failures import ErrorCounts, FailureClass, classify
 from fastpath.fair_queue import FairQueue
 from fastpath.forecast import Forecast
 from fastpath.job import Job, JobState
+from fastpath.losses import LONE_LOSSES, may_have_begun
 from fastpath.retry import RetryBudget, RetryPolicy
 from fastpath.settings import SchedulerSettings
 from fastpath.workers import Worker, Workers
 
-_LONE_LOSSES: Final = 2
 _FORGIVEN: Final = 2
 WITH_A_WORKER: Final = frozenset({JobState.ADMITTED, JobState.RUNNING, JobState.VERIFYING})
 
@@ -29,7 +29,8 @@ class Runs:
     """Opens and closes calls. What each kind of failure leads to is the table of :mod:`fastpath.failures`.
 
     A group lost with its worker is queued again in halves, so that a job which ends workers is alone after at most
-    log2(max_group) losses; two losses alone make it a dead letter.
+    log2(max_group) losses; two losses alone make it a dead letter. What the worker had not begun does not count, see
+    :mod:`fastpath.losses`.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class Runs:
         self._calls[dispatch.dispatch_id] = dispatch
         self._demands[dispatch.dispatch_id] = demand
         self._workers.call_started(worker.name, len(group), demand)
-        self._forecast.call_started(dispatch.dispatch_id, now + len(group) * plan.cost.seconds)
+        self._forecast.call_started(dispatch.dispatch_id, worker.name, now + len(group) * plan.cost.seconds)
         forgotten = worker.keys.use(dispatch.key_id)
         if forgotten:
             self._endings.effects.forgets.setdefault(worker.name, []).extend(forgotten)
@@ -74,10 +75,27 @@ class Runs:
             self._forecast.waited(job, now - job.submitted_at)
             job.started_at = min(job.started_at, now)
             job.move(JobState.ADMITTED)
-            job.move(JobState.RUNNING)
             job.dispatch_id = dispatch.dispatch_id
             job.starts += 1
+        if not worker.offer.reports:
+            self.reported(dispatch, group, JobState.RUNNING)
         return dispatch
+
+    def reported(self, dispatch: Dispatch, jobs: Sequence[Job], state: JobState) -> None:
+        """Take in that a worker has got as far as ``state`` with jobs of a call; what comes late or twice says nothing.
+
+        Parameters
+        ----------
+        state
+            ``running`` or ``verifying``.
+        """
+        for job in jobs:
+            if not runs_in(dispatch, job):
+                continue
+            if job.state is JobState.ADMITTED:
+                job.move(JobState.RUNNING)
+            if job.state is JobState.RUNNING and state is JobState.VERIFYING:
+                job.move(JobState.VERIFYING)
 
     # --- answers
 
@@ -134,13 +152,19 @@ class Runs:
         for job in dispatch.jobs:
             if not runs_in(dispatch, job):
                 continue
+            if not may_have_begun(job):
+                job.unbegun += 1
+                job.avoid_worker = dispatch.worker
+                self._endings.counters.requeued += 1
+                self._queue_again(now, job, 0.0)
+                continue
             job.lone_losses += alone
             job.charged += timed_out
             error = WorkerLost(
                 f"worker {dispatch.worker} {what} while it ran the job ({job.starts} starts, {job.lone_losses} lost "
                 "while alone); look at the worker's log before submitting it again"
             )
-            if job.lone_losses >= _LONE_LOSSES:
+            if job.lone_losses >= LONE_LOSSES:
                 self._endings.finish(now, job, JobState.DEAD_LETTER, error=error)
             elif job.charged >= self._settings.attempts:
                 self._endings.finish(now, job, JobState.FAILED, error=error)

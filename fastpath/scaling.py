@@ -1,11 +1,14 @@
-"""Advice on how many workers, and how many threads, the work needs. Advice only: an operator or autoscaler acts on it.
+"""Advice on how many workers, and how many threads, the work needs: an operator or autoscaler acts on it.
 
 Workers: the work that arrives (prover-seconds a second, decayed) must find its slots at most ``utilisation`` busy,
 since waits grow without bound towards 1, and the backlog must drain within ``drain_s``. The advice goes up at once and
 comes down only when it was lower for ``cool_down_s``: what is started is not stopped in the next lull.
 
-Threads: of the counts that were tried, the smallest that does at least ``1 - tolerance`` of the best. Where the best is
-the largest count tried, twice as many are worth a try; memory bandwidth, not the core count, ends most curves.
+Threads: of the counts that a worker tried when it started, the smallest that does at least ``1 - tolerance`` of the
+best. Where the best is the largest count tried, twice as many are worth a try; memory bandwidth, not the core count,
+ends most curves.
+
+``fastpath-prover status`` and the metrics show both.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 It starts no thread, reads no clock, makes no call. Its driver
 
-1. reports events: ``submit``, ``cancel``; what becomes of a dispatch: ``completed``, ``call_failed`` or
-   ``worker_lost``; and of workers: ``add_worker``, ``worker_back``, ``remove_worker``, ``probed``;
+1. reports events: ``submit``, ``cancel``; what becomes of a dispatch: ``reported``, then ``completed``, ``call_failed``
+   or ``worker_lost``; and of workers: ``add_worker``, ``worker_back``, ``remove_worker``, ``probed``;
 2. calls :meth:`Scheduler.tick` after events, and no later than the ``next_event`` that the last tick named, and carries
    out the :class:`~fastpath.decisions.Decisions` it returns.
 
@@ -16,25 +16,22 @@ last worker is removed.
 
 from __future__ import annotations
 
-import itertools
-import math
 from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING, Final
 
-from fastpath.admission import Admission, Admitted
+from fastpath.admission import Admission
 from fastpath.capacity import Capacity
-from fastpath.conflict_history import ConflictHistory
 from fastpath.deadlines import Deadlines
 from fastpath.decisions import BatchStatus, Cancellation, Decisions, Dispatch, Effects, JobStatus, Outcome, Receipt
 from fastpath.dispatch import Dispatcher
 from fastpath.endings import Endings
-from fastpath.errors import Cancelled, DeadlineExceeded, FastPathError, Overloaded, Unavailable
-from fastpath.fair_queue import FairQueue, FlowId, size_class
+from fastpath.errors import Cancelled, DeadlineExceeded, FastPathError, Unavailable
+from fastpath.fair_queue import FairQueue
 from fastpath.forecast import Forecast
 from fastpath.hot_keys import HotKeys
-from fastpath.idempotency import IdempotencyKeys
-from fastpath.job import Job, JobRecord, JobState, job_id_of
+from fastpath.intake import Intake
+from fastpath.job import Job, JobRecord, JobState
 from fastpath.ledger import Batch, Ledger
 from fastpath.preload import Preloads
 from fastpath.runs import WITH_A_WORKER, Runs
@@ -67,7 +64,6 @@ class Scheduler:
         self.settings = settings
         self.draining = False
         self._started_at = now
-        self._sequence = itertools.count()
         self._hot_keys = HotKeys(rng=rng, half_life_s=_HOT_KEY_HALF_LIFE_S)
         self._now = now
         self._capacity = Capacity(settings.max_jobs, settings.max_bytes)
@@ -75,16 +71,23 @@ class Scheduler:
         self._ledger = Ledger(settings.result_ttl_s, settings.max_results)
         self._workers = Workers(rng, lambda key_id: self._hot_keys.count(key_id, self._now))
         self._forecast = Forecast(self._queue, self._workers)
-        self._admission = Admission(self._capacity, self._queue, self._forecast, settings.max_tenants)
         self._calls: dict[int, Dispatch] = {}
         self._endings = Endings(self._ledger, self._queue, self._capacity, self._forecast, self._calls)
         self._runs = Runs(settings, rng, self._queue, self._workers, self._forecast, self._endings, self._calls)
         self._dispatcher = Dispatcher(settings, self._queue, self._workers, self._forecast, rng, self._drop)
         self._deadlines = Deadlines(self._ledger)
-        self._idempotency = IdempotencyKeys(self._ledger)
-        self._history = ConflictHistory()
         self._preloads = Preloads(self._hot_keys, self._workers)
         self._advisor = ScalingAdvisor(now=now)
+        self._intake = Intake(
+            Admission(self._capacity, self._queue, self._forecast, settings.max_tenants),
+            self._capacity,
+            self._queue,
+            self._ledger,
+            self._forecast,
+            self._endings,
+            self._runs.budget,
+            self._deadlines,
+        )
 
     # --- workers
 
@@ -143,88 +146,18 @@ class Scheduler:
         """
         submission.check(self.settings)
         self._now = now
-        if submission.idempotency_key:
-            earlier = self._idempotency.find(submission.tenant, submission.idempotency_key, submission.digest)
-            if earlier is not None:
-                self._endings.counters.repeated += submission.count
-                return Receipt(earlier.batch_id, tuple(job.job_id for job in earlier.jobs), repeated=True)
+        earlier = self._intake.earlier(submission)
+        if earlier is not None:
+            return earlier
         if self.draining or not self._workers:
-            self._refused(submission)
+            self._intake.refused(submission)
             why = "the service is draining" if self.draining else "no worker is registered"
             raise Unavailable(f"{why}; submit again when the service is up")
         self.expire(now)
-        admitted = self._admit(now, submission)
-        jobs = self._accept(now, batch_id, submission, admitted)
-        return Receipt(batch_id, tuple(job.job_id for job in jobs))
-
-    def _refused(self, submission: Submission) -> None:
-        self._endings.counters.refused += submission.count
-        self._endings.tenants.of(submission.tenant).refused += submission.count
-
-    def _admit(self, now: float, submission: Submission) -> Admitted:
-        self._forecast.costs.know_domain(submission.key_id, submission.domain_size)
-        cost_s = self._forecast.cost_s(submission.key_id)
-        flow_id = FlowId(submission.tenant, size_class(cost_s))
-        self._capacity.seen(now, submission.tenant)
-        self._queue.offered(now, *flow_id, submission.count * cost_s)
-        self._advisor.arrived(now, submission.count * cost_s)
-        try:
-            return self._admission.admit(now, submission, flow_id, cost_s)
-        except (Overloaded, DeadlineExceeded):
-            self._refused(submission)
-            raise
-
-    def _accept(self, now: float, batch_id: str, submission: Submission, admitted: Admitted) -> list[Job]:
-        deadline = math.inf if submission.deadline_s is None else now + submission.deadline_s
-        wait_step_s = (admitted.last_wait_s - admitted.first_wait_s) / max(1, submission.count - 1)
-        jobs = [
-            Job(
-                job_id_of(batch_id, row),
-                batch_id,
-                row,
-                submission.key_id,
-                submission.priority,
-                deadline,
-                now,
-                next(self._sequence),
-                submission.tenant,
-                admitted.flow_id.size_class,
-                admitted.cost_s,
-                admitted.first_wait_s + row * wait_step_s,
-                trial=admitted.trial,
-            )
-            for row in range(submission.count)
-        ]
-        byte_count = submission.count * submission.item_bytes
-        self._ledger.add(
-            Batch(batch_id, submission.key_id, submission.submitter, submission.tenant, byte_count, deadline, now, jobs)
-        )
-        self._capacity.take(submission.tenant, len(jobs), byte_count)
-        self._order_conflicts(submission, jobs)
-        for job in jobs:
-            job.wait_factor = self._forecast.wait_factor(job.size_class)
-            self._queue.add(job)
-        self._deadlines.add(deadline, batch_id)
-        if submission.idempotency_key:
-            self._idempotency.remember(submission.tenant, submission.idempotency_key, submission.digest, batch_id)
-        self._endings.counters.submitted += len(jobs)
-        self._endings.tenants.of(submission.tenant).submitted += len(jobs)
-        self._endings.latency.arrived(now)
-        self._runs.budget.earn(len(jobs))
-        self._hot_keys.track(submission.key_id, len(jobs), now)
-        return jobs
-
-    def _order_conflicts(self, submission: Submission, jobs: Sequence[Job]) -> None:
-        """Mark the jobs that must wait for an earlier one."""
-        kind = (submission.tenant, submission.key_id, submission.submitter)
-        graph = self._endings.conflicts
-        if submission.accesses:
-            for job, access in zip(jobs, submission.accesses, strict=True):
-                self._history.declared(*kind, access)
-                job.blocked = not graph.add(submission.tenant, job, access)
-        elif guess := self._history.guess(*kind):
-            for job in jobs:
-                job.blocked = not graph.add_guess(submission.tenant, job, guess)
+        self._advisor.arrived(now, submission.count * self._intake.cost_s(submission))
+        receipt = self._intake.take(now, batch_id, submission)
+        self._hot_keys.track(submission.key_id, submission.count, now)
+        return receipt
 
     def cancel(self, now: float, identifier: str) -> Cancellation:
         """Cancel a batch or a job. Finished jobs stay as they are.
@@ -274,6 +207,17 @@ class Scheduler:
         self._queue.wake(now)
         plan = self._dispatcher.plan(now)
         return None if plan is None else self._runs.start(now, plan)
+
+    def reported(self, worker: str, job_ids: Sequence[str], state: JobState) -> None:
+        """Take in that a worker has begun jobs (``running``), or has their proofs and checks them (``verifying``).
+
+        What is not, or no longer, in a call to that worker is passed over: a report may be late.
+        """
+        for job_id in job_ids:
+            job = self._ledger.find_job(job_id)
+            call = None if job is None else self._calls.get(job.dispatch_id)
+            if job is not None and call is not None and call.worker == worker:
+                self._runs.reported(call, [job], state)
 
     def completed(self, now: float, dispatch: Dispatch, outcomes: Sequence[Outcome]) -> None:
         """Take in a worker's answer, one outcome for each job of the dispatch, however late it comes.
@@ -407,7 +351,7 @@ class Scheduler:
             jain_index=jain_index(tenant.served_s for tenant in tenants if tenant.submitted),
             forecast_error=(errors[0], errors[1]),
             blocked=self._endings.conflicts.blocked,
-            promises=len(self._admission.promises),
+            promises=len(self._intake.promises),
             advice=self._advisor.advise(now, self._queue.backlog_s),
             hot_keys=tuple(self._hot_keys.get(_HOT_KEYS_SHOWN, now)),
             workers=self._workers.stats(),

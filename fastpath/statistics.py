@@ -182,6 +182,8 @@ class WorkerStats:
         State of its circuit breaker, and how often that has opened.
     keys, key_hits, key_misses
         Keys it has at hand, and whether jobs found theirs there.
+    threads, wanted_threads
+        Threads it works with, and how many :func:`fastpath.scaling.advise_threads` would give it; 0 when not known.
     """
 
     name: str
@@ -197,6 +199,8 @@ class WorkerStats:
     keys: int = 0
     key_hits: int = 0
     key_misses: int = 0
+    threads: int = 0
+    wanted_threads: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from fastpath.errors import BadRequest
 from fastpath.guard import ConcurrencyGuard, GuardPolicy
 from fastpath.memory import MemoryTokens
 from fastpath.residency import KeyResidency
+from fastpath.scaling import advise_threads
 from fastpath.statistics import WorkerStats
 
 _MOST_SLOTS: Final = 1024
@@ -27,6 +28,8 @@ class WorkerOffer:
         Calls it takes at once.
     parallel
         Jobs of a call that it works on side by side; each needs its memory.
+    fewest
+        Jobs in a call below which it gains next to nothing, while more wait; 0 for as many as ``parallel``.
     device, backend
         Name and arithmetic of what it computes on; costs are learned for each pair.
     device_bytes
@@ -35,16 +38,34 @@ class WorkerOffer:
         The machine it runs on, and how much of that machine's memory its workers share; 0 bytes when not known.
     key_slots
         Keys it keeps ready at once.
+    reports
+        Whether it says when it begins a call, before it touches a job, and when it verifies. A call to one that does
+        not counts as begun once it is sent.
+    threads, cpus
+        Threads it works with, and CPUs it may run on; 0 when it does not say.
+    thread_rates
+        Pairs of a number of threads and the work a second that they do, as far as it tried.
     """
 
     slots: int = 1
     parallel: int = 1
+    fewest: int = 0
     device: str = "cpu"
     backend: str = ""
     device_bytes: int = 0
     host: str = ""
     host_bytes: int = 0
     key_slots: int = 16
+    reports: bool = False
+    threads: int = 0
+    cpus: int = 0
+    thread_rates: tuple[tuple[int, float], ...] = ()
+
+    @property
+    def wanted_threads(self) -> int:
+        """Threads that it should have; 0 when nothing is known of it. See :func:`fastpath.scaling.advise_threads`."""
+        most = max(self.threads, self.cpus)
+        return advise_threads(dict(self.thread_rates), most) if self.thread_rates and most else 0
 
     def check(self, name: str) -> None:
         """Refuse what no worker can have.
@@ -56,13 +77,25 @@ class WorkerOffer:
         """
         if not isinstance(self.slots, int) or isinstance(self.slots, bool) or not 1 <= self.slots <= _MOST_SLOTS:
             raise BadRequest(f"worker {name} has {self.slots!r} slots; it must have 1 to {_MOST_SLOTS}")
-        for field, least in (("parallel", 1), ("device_bytes", 0), ("host_bytes", 0), ("key_slots", 1)):
+        for field, least in (
+            ("parallel", 1),
+            ("fewest", 0),
+            ("device_bytes", 0),
+            ("host_bytes", 0),
+            ("key_slots", 1),
+            ("threads", 0),
+            ("cpus", 0),
+        ):
             value = getattr(self, field)
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
                 raise BadRequest(f"{field} of worker {name} is {value!r}; it must be a whole number from {least} on")
         for field in ("device", "backend", "host"):
             if not isinstance(getattr(self, field), str):
                 raise BadRequest(f"{field} of worker {name} must be a string")
+        if any(threads < 1 or not rate > 0 for threads, rate in self.thread_rates):
+            raise BadRequest(f"thread_rates of worker {name} are {self.thread_rates!r}; both of a pair are positive")
+        if not isinstance(self.reports, bool):
+            raise BadRequest(f"reports of worker {name} is {self.reports!r}; it must be true or false")
 
 
 class Worker:
@@ -248,6 +281,8 @@ class Workers:
                 keys=len(worker.keys),
                 key_hits=worker.keys.hits,
                 key_misses=worker.keys.misses,
+                threads=worker.offer.threads,
+                wanted_threads=worker.offer.wanted_threads,
             )
             for worker in self
         )

@@ -48,6 +48,9 @@ LEAST_VERIFIED_TOGETHER = 16
 OnItemPhase: TypeAlias = Callable[[int, Phase, float], None]
 """Called from the proving threads with an item's index, the phase that ended and its seconds."""
 
+OnVerifying: TypeAlias = Callable[[Sequence[int]], None]
+"""Called from the thread of :meth:`ParallelProver.prove_batch` with the indices of proofs that have been made."""
+
 ShouldStopItem: TypeAlias = Callable[[int], bool]
 """Asked from the proving threads whether the item of that index is cancelled."""
 
@@ -84,6 +87,8 @@ class ProofResult:
         verification of the batch excluded.
     proving_s
         The part of it in which a thread worked on this item.
+    device_bytes
+        Memory of a device that it took at most; 0 for an item that was proved without one.
     """
 
     proof: Proof | None
@@ -91,6 +96,7 @@ class ProofResult:
     error: ProverError | None
     latency_s: float
     proving_s: float
+    device_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -149,6 +155,7 @@ class ParallelProver:
         witnesses: Limbs | Sequence[Limbs],
         should_stop: ShouldStopItem | None = None,
         on_phase: OnItemPhase | None = None,
+        on_verifying: OnVerifying | None = None,
     ) -> BatchResult:
         """Prove every witness of a batch.
 
@@ -156,6 +163,8 @@ class ParallelProver:
         ----------
         witnesses
             ``uint64[batch, variables, 4]``, or a sequence of ``uint64[variables, 4]``; standard form.
+        on_verifying
+            Called before proofs are verified, and again if some have to be made anew.
 
         Raises
         ------
@@ -193,7 +202,10 @@ class ParallelProver:
             if made is None and small:
                 made = self._run_rows(witnesses, pending, backend, started, should_stop, on_phase)
             results.update(zip(pending, made or self._run(prove_item, pending, [1] * len(pending)), strict=True))
-            pending = self._invalid([(i, results[i]) for i in pending], backend)
+            made_now = [i for i in pending if results[i].proof is not None]
+            if made_now and on_verifying is not None:
+                on_verifying(made_now)
+            pending = self._invalid([(i, results[i]) for i in made_now], backend)
         for index in pending:
             results[index] = replace(results[index], proof=None, public_inputs=None, error=unproven(self.key, backend))
         return BatchResult(tuple(results[i] for i in range(len(witnesses))), time.perf_counter() - started)
@@ -241,9 +253,8 @@ class ParallelProver:
 
     def _invalid(self, results: Sequence[tuple[int, ProofResult]], backend: Backend) -> list[int]:
         """Indices of the proofs that do not verify; each thread of the pool verifies a part."""
-        made = [(i, item) for i, item in results if item.proof is not None]
-        each = max(LEAST_VERIFIED_TOGETHER, -(-len(made) // self.pool.threads))
-        parts = [made[first : first + each] for first in range(0, len(made), each)]
+        each = max(LEAST_VERIFIED_TOGETHER, -(-len(results) // self.pool.threads))
+        parts = [results[first : first + each] for first in range(0, len(results), each)]
         found = self._run(partial(_invalid, self.key, backend), parts, [0] * len(parts))
         return [index for part in found for index in part]
 
@@ -306,12 +317,16 @@ def _prove_together(
     from prover.groth16.prove_on_device import prove_on_device  # noqa: PLC0415 - loads compilers
 
     begun = time.perf_counter()
+    taken: list[int] = []
     try:
-        outcomes = prove_on_device(pk, witnesses, backend, should_stop=should_stop, on_phase=on_phase)
+        outcomes = prove_on_device(
+            pk, witnesses, backend, should_stop=should_stop, on_phase=on_phase, on_memory=taken.append
+        )
     except (DeviceError, NvrtcError, DoesNotFitError) as error:
         backend.failed(error)
         return None
-    return _results(pk, witnesses, outcomes, submitted, begun)
+    results = _results(pk, witnesses, outcomes, submitted, begun)
+    return [replace(result, device_bytes=sum(taken)) for result in results]
 
 
 def _prove_rows(

@@ -11,24 +11,20 @@ import logging
 import os
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import ray
-from ray.exceptions import GetTimeoutError, ObjectLostError, RayActorError, RayTaskError
+from ray.exceptions import GetTimeoutError, ObjectLostError, RayActorError, RayError, RayTaskError
 
 import kernels
 from kernels.backend import Backend
 from kernels.cpu.compilation import Compiled, observe_compilation
 from kernels.cuda.device import DeviceError
 from kernels.cuda.device_backend import DeviceBackend, trusted_backend
-from kernels.cuda.dispatch import DispatchingBackend
 from kernels.cuda.nvrtc import NvrtcError
-from kernels.encoding import Limbs
 from prover.circuits import get_circuit
 from prover.computed_once import ComputedOnce
 from prover.errors import BadInput, DeviceFault, ProverError
@@ -37,21 +33,24 @@ from prover.groth16 import ProvingKey, validate_key
 from prover.groth16.key_consistency import check_key_for
 from prover.groth16.phases import Phase
 from prover.groth16.prepare import pin_prepared, prepare
+from prover.group import answer, refusal, witness_rows
+from prover.job_steps import JobSteps
 from prover.key_cache import shared_key
 from prover.key_store import load_key, save_key
 from prover.parallel import ParallelProver, ProofResult, ProverConfig
+from prover.peak_memory import PeakMemory
 from prover.pool import ProverPool
+from prover.thread_rates import measure_thread_rates
 from prover.trusted_keys import validate_once
 from prover.warm_up import warm_up
 
 _CURVES: Final = tuple(curve.name for curve in kernels.CURVES)
-_PHASES: Final = tuple(Phase)
 _KEYS: Final = 16
 _KEY_ATTEMPTS: Final = 5
 _KEY_RETRY_S: Final = 0.5
 _VAULT_TIMEOUT_S: Final = 120.0
 _WITNESS_TIMEOUT_S: Final = 60.0
-_REMEMBERED_CANCELLATIONS: Final = 10_000
+_REPORT_TIMEOUT_S: Final = 1.0
 _CONCURRENT_CALLS: Final = 16
 _RESTART_DELAY_S: Final = 2.0
 """Time for the answer to the last call to leave a process that is about to end."""
@@ -86,6 +85,9 @@ class ProverWorker:
         CPUs it is pinned to; empty for no preference.
     gpus
         GPUs that it may use: 0 or 1.
+    control
+        Name and namespace of the actor that is told, by ``report(name, job_ids, state)``, when jobs are ``"running"``
+        and when they are ``"verifying"``; an empty name for nobody.
     """
 
     def __init__(
@@ -98,6 +100,7 @@ class ProverWorker:
         curves: Sequence[str] = _CURVES,
         cpus: Sequence[int] = (),
         gpus: int = 0,
+        control: tuple[str, str] = ("", ""),
     ) -> None:
         _pin(cpus)
         self._name = name
@@ -107,14 +110,16 @@ class ProverWorker:
         self._pool = ProverPool(threads)
         self._keys: ComputedOnce[str, ProvingKey] = ComputedOnce(_KEYS)
         self._warm: ComputedOnce[str, None] = ComputedOnce(len(kernels.CURVES))
-        self._cancelled: OrderedDict[str, None] = OrderedDict()
-        self._steps: dict[str, str] = {}
+        self._control_name, self._control_namespace = control
+        self._control: Any = None
+        self._jobs = JobSteps()
+        self._memory = PeakMemory()
         self._lock = threading.Lock()
-        self._running = 0
         self._restarting = False
         self._proofs = 0
         self._started_at = time.monotonic()
         self._compiled: list[Compiled] = []
+        self._rates: ComputedOnce[str, dict[int, float]] = ComputedOnce(1)
         self._curves = tuple(curves)
         threading.Thread(target=self._warm_up, name="warm-up", daemon=True).start()
 
@@ -142,51 +147,83 @@ class ProverWorker:
         Returns
         -------
         For each job a dict: ``status`` (``"ok"`` or ``"error"``), ``payload`` (the proof's bytes), ``public_inputs``
-        (bytes of ``uint64[public, 4]``), ``error``, ``seconds`` of a thread's work.
+        (bytes of ``uint64[public, 4]``), ``error``, ``seconds`` of a thread's work, ``peak_bytes``: memory that one of
+        the jobs proved side by side took at most, of the device or else of the host; 0 where it was not measured, see
+        :mod:`prover.peak_memory`.
 
         Raises
         ------
         KeyNotFound, BadInput
             If there is no such key, or it is damaged; every job of the group shares it.
         """
-        with self._lock:
-            self._running += len(job_ids)
+        self._jobs.begin(job_ids)
+        begun = self._report(job_ids, "running")
         try:
             key = self._key(key_id)
             self._make_ready(key.curve.name)
-            witnesses = _rows(witness_refs, rows)
+            references = [reference for (reference,) in witness_refs]
+            witnesses = witness_rows({reference: _array(reference) for reference in set(references)}, references, rows)
+            self._await(begun)
             present = [index for index, witness in enumerate(witnesses) if not isinstance(witness, ProverError)]
             prover = ParallelProver(key, ProverConfig(self._key_directory, self._backend, len(rows)), self._pool)
-            items = self._prove(prover, [witnesses[index] for index in present], [job_ids[index] for index in present])
+            prepare(key, self._backend)  # before memory is measured: tables stay
+            with self._memory.measured(key_id) as peak:
+                items = self._prove(
+                    prover, [witnesses[index] for index in present], [job_ids[index] for index in present]
+                )
         finally:
-            with self._lock:
-                self._running -= len(job_ids)
-                for job_id in job_ids:
-                    self._cancelled.pop(job_id, None)
-                    self._steps.pop(job_id, None)
-                if not self._running:
-                    self._restart_without_device()
-        answers = [_refusal(witness) if isinstance(witness, ProverError) else {} for witness in witnesses]
+            if self._jobs.end(job_ids):
+                self._restart_without_device()
+        side_by_side = max(1, min(len(items), self._pool.threads))
+        answers = [refusal(witness) if isinstance(witness, ProverError) else {} for witness in witnesses]
         for index, item in zip(present, items, strict=True):
-            answers[index] = _answer(item)
+            answers[index] = answer(item, 0 if self._has_device else -(-peak.byte_count // side_by_side))
         return answers
+
+    @property
+    def _has_device(self) -> bool:
+        """Whether it works in the memory of a device; its host's is then none of its jobs' concern."""
+        return isinstance(self._backend, DeviceBackend) and self._backend.health().work_bytes > 0
 
     def _prove(self, prover: ParallelProver, witnesses: list[Any], job_ids: list[str]) -> tuple[ProofResult, ...]:
         if not witnesses:
             return ()
-        self._steps.update(dict.fromkeys(job_ids, str(_PHASES[0])))
+        self._jobs.enter(job_ids, Phase.CHECK_WITNESS)
         batch = prover.prove_batch(
             witnesses,
-            should_stop=lambda index: job_ids[index] in self._cancelled,
-            on_phase=lambda index, phase, _seconds: self._phase_ended(job_ids[index], phase),
+            should_stop=lambda index: self._jobs.is_cancelled(job_ids[index]),
+            on_phase=lambda index, phase, _seconds: self._jobs.ended(job_ids[index], phase),
+            on_verifying=lambda indices: self._verifying([job_ids[index] for index in indices]),
         )
         with self._lock:
             self._proofs += len(batch.proofs)
         return batch.items
 
-    def _phase_ended(self, job_id: str, phase: Phase) -> None:
-        following = _PHASES[min(_PHASES.index(phase) + 1, len(_PHASES) - 1)]
-        self._steps[job_id] = str(following)
+    def _verifying(self, job_ids: list[str]) -> None:
+        self._jobs.enter(job_ids, Phase.VERIFY)
+        self._report(job_ids, "verifying")
+
+    def _report(self, job_ids: list[str], state: str) -> Any:  # noqa: ANN401 - an object reference, or None
+        """Tell the control plane where jobs are; jobs do not depend on whether it hears."""
+        if not self._control_name:
+            return None
+        try:
+            if self._control is None:
+                self._control = ray.get_actor(self._control_name, namespace=self._control_namespace)
+            return self._control.report.remote(self._name, job_ids, state)
+        except (ValueError, RayError) as error:  # ValueError: no such actor
+            _log.warning("the control plane does not hear of %d jobs (%s)", len(job_ids), type(error).__name__)
+            return None
+
+    def _await(self, report: Any) -> None:  # noqa: ANN401 - likewise
+        """Wait until a report has been taken in: what follows may end this process, and the report with it."""
+        if report is None:
+            return
+        try:
+            ray.get(report, timeout=_REPORT_TIMEOUT_S)
+        except RayError as error:
+            _log.warning("the control plane does not answer (%s)", type(error).__name__)
+            self._control = None  # it may have been replaced
 
     def _restart_without_device(self) -> None:
         """End this process soon if its GPU was lost: the next one has a working context, and no job is here now."""
@@ -197,10 +234,7 @@ class ProverWorker:
 
     def cancel(self, job_ids: Iterable[str]) -> None:
         """Stop these jobs at the next window of their MSM, if they run here or are about to."""
-        with self._lock:
-            self._cancelled.update(dict.fromkeys(job_ids))
-            while len(self._cancelled) > _REMEMBERED_CANCELLATIONS:
-                self._cancelled.popitem(last=False)
+        self._jobs.cancel(job_ids)
 
     # --- keys
 
@@ -314,7 +348,7 @@ class ProverWorker:
 
     def steps(self, job_ids: Sequence[str]) -> dict[str, str]:
         """Return the phase (:class:`prover.groth16.Phase`) that each of these jobs is in, of those that are proved."""
-        return {job_id: self._steps[job_id] for job_id in job_ids if job_id in self._steps}
+        return self._jobs(job_ids)
 
     def _key(self, key_id: str) -> ProvingKey:
         return self._keys.get(key_id, lambda: self._fetch(key_id))
@@ -341,6 +375,9 @@ class ProverWorker:
     def health(self) -> dict[str, Any]:
         """Return once it can work: name, pid, backend, threads, pool statistics, jobs it has, proofs it made, its GPU.
 
+        ``thread_rates`` is what its threads got done when it started, by how many worked, see
+        :mod:`prover.thread_rates`.
+
         Raises
         ------
         DeviceFault
@@ -354,15 +391,20 @@ class ProverWorker:
             "pid": os.getpid(),
             "backend": self._backend.name,
             "threads": self._pool.threads,
+            "thread_rates": self._thread_rates(),
             "cpus": sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [],
             "pool_tasks": pool.tasks,
             "pool_average_ms": pool.average_ms,
-            "jobs": self._running,
+            "jobs": len(self._jobs),
             "proofs": self._proofs,
             "uptime_s": time.monotonic() - self._started_at,
             "kernels": len(self._compiled),
             "gpu": asdict(self._backend.health()) if isinstance(self._backend, DeviceBackend) else None,
         }
+
+    def _thread_rates(self) -> dict[int, float]:
+        backend = trusted_backend(self._backend)
+        return self._rates.get("rates", lambda: measure_thread_rates(self._pool, backend, self._curves[0]))
 
     def progress(self) -> dict[str, Any]:
         """How far making the kernels ready has come; answers at once.
@@ -401,7 +443,7 @@ class ProverWorker:
 
     def _compile(self, curve: str) -> None:
         try:
-            if isinstance(self._backend, DispatchingBackend):
+            if isinstance(self._backend, DeviceBackend):
                 self._backend.prepare_device()
             with observe_compilation(self._compiled.append):
                 warm_up(curve, self._backend)
@@ -416,21 +458,6 @@ def _pin(cpus: Sequence[int]) -> None:
             os.sched_setaffinity(int(task.name), cpus)
 
 
-def _rows(witness_refs: list[list[Any]], rows: list[int]) -> list[Limbs | ProverError]:
-    """The jobs' witnesses as views of their batches, each mapped once, or why there is none."""
-    arrays = {reference: _array(reference) for reference in {reference for (reference,) in witness_refs}}
-    return [_row(arrays[reference], row) for (reference,), row in zip(witness_refs, rows, strict=True)]
-
-
-def _row(array: Any, row: int) -> Limbs | ProverError:  # noqa: ANN401 - whatever its submitter put there
-    if isinstance(array, ProverError):
-        return array
-    if not isinstance(array, np.ndarray) or array.ndim == 0 or not 0 <= row < len(array):
-        return BadInput(f"the batch has no witness {row}; it must be one array uint64[batch, variables, 4]")
-    witness: Limbs = array[row]
-    return witness
-
-
 def _array(reference: Any) -> Any:  # noqa: ANN401 - a reference to whatever its submitter put there
     """A batch's array, or why it is not there: that must not fail the other batches' jobs."""
     try:
@@ -439,21 +466,6 @@ def _array(reference: Any) -> Any:  # noqa: ANN401 - a reference to whatever its
         return BadInput("the witnesses are gone with the client that submitted them; submit them again")
     except GetTimeoutError:
         return DeviceFault(f"the witnesses did not arrive within {_WITNESS_TIMEOUT_S:g} s; submit them again")
-
-
-def _refusal(error: ProverError) -> dict[str, Any]:
-    return _answer(ProofResult(None, None, error, 0.0, 0.0))
-
-
-def _answer(item: ProofResult) -> dict[str, Any]:
-    made = item.proof is not None and item.public_inputs is not None
-    return {
-        "status": "ok" if made else "error",
-        "payload": item.proof.to_bytes() if item.proof is not None else b"",
-        "public_inputs": item.public_inputs.tobytes() if item.public_inputs is not None else b"",
-        "error": item.error,
-        "seconds": item.proving_s,
-    }
 
 
 def start(
@@ -466,12 +478,15 @@ def start(
     backend: str = "auto",
     cpus: Sequence[int] = (),
     gpus: int = 0,
+    control_name: str = "",
     detached: bool = False,
 ) -> Any:  # noqa: ANN401 - Ray's handles have no static type
     """Start a worker as a named actor and return its handle at once; its ``health`` answers when it can work.
 
     Ray restarts it whenever it dies, and reruns nothing: FastPath does that.
     """
+    control = (control_name, namespace)
+    arguments = (name, (vault_name, namespace), threads, str(key_directory), backend)
     return (
         ray.remote(ProverWorker)
         .options(
@@ -484,5 +499,5 @@ def start(
             max_task_retries=0,
             max_concurrency=_CONCURRENT_CALLS,
         )
-        .remote(name, (vault_name, namespace), threads, str(key_directory), backend, cpus=tuple(cpus), gpus=gpus)
+        .remote(*arguments, cpus=tuple(cpus), gpus=gpus, control=control)
     )

@@ -65,6 +65,7 @@ class ControlPlane:
                 device_bytes=trace.memory_bytes,
                 host=f"host-{prover}",
                 key_slots=trace.keys_kept,
+                reports=True,
             )
             self.scheduler.add_worker(str(prover), offer)
 
@@ -126,6 +127,11 @@ class ControlPlane:
         self.charged += job.charged + (record.state is JobState.DONE)
         self.scheduler.acknowledge(batch_id)
         return Ended(int(batch_id), record.state is JobState.DONE)
+
+    def began(self, now: float, call: Call) -> None:  # noqa: ARG002
+        """Report that a worker has begun its jobs."""
+        dispatch = _dispatch(call)
+        self.scheduler.reported(dispatch.worker, [job.job_id for job in dispatch.jobs], JobState.RUNNING)
 
     def ended(self, now: float, call: Call, runs: Sequence[Run]) -> None:
         """Report a worker's answer."""

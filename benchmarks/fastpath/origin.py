@@ -109,6 +109,9 @@ class OriginPolicy:
         job = self._waiting.popleft()
         return Call(self._free.pop(), (job.job,), job)
 
+    def began(self, now: float, call: Call) -> None:
+        """It is not told."""
+
     def ended(self, now: float, call: Call, runs: Sequence[Run]) -> None:
         """Pass a proof on; after an error let the worker sleep, then try again, whatever the error was."""
         job = call.handle

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from benchmarks.fastpath import figures, workloads
 from benchmarks.fastpath.contenders import CONTENDERS, IMPROVEMENTS, run, run_patient
 from benchmarks.fastpath.figures import FASTPATH, Figure
-from benchmarks.fastpath.history import History, share_in_time, share_served
+from benchmarks.fastpath.history import History, RequestHistory, share_in_time, share_served
 from benchmarks.fastpath.requests import Trace
 
 _LATENCIES = (("p50", 0.5), ("p99", 0.99), ("p999", 0.999))
@@ -29,6 +29,9 @@ def against_load(seed: int, loads: Sequence[float], seconds: float) -> Iterator[
                 "attempts a request": sum(story.attempts for story in arrived) / len(arrived),
                 "in time": share_in_time(arrived),
             }
+            sizes = {size: share_in_time(_of_size(arrived, size)) for size in ("small", "large")}
+            ratio = sizes["large"] / sizes["small"] if sizes["small"] else math.nan
+            yield Figure(figures.LARGE_STEADY, name, seed, ratio, "x", load)
             for family, value in values.items():
                 yield Figure(family, name, seed, value, "x" if family.startswith("attempts") else "share", load)
             for quantile, q in _LATENCIES:
@@ -57,13 +60,17 @@ def _burst(trace: Trace, name: str, history: History) -> Iterator[Figure]:
         "burst: attempts a request", name, trace.seed, sum(story.attempts for story in stories) / len(stories), "x"
     )
     during = history.between(begin, end)
-    by_size = {size: [story for story in during if story.request.size == size] for size in ("small", "large")}
+    by_size = {size: _of_size(during, size) for size in ("small", "large")}
     for size, of_size in by_size.items():
         yield Figure(f"burst: {size} proofs in time", name, trace.seed, share_in_time(of_size), "share")
         yield Figure(f"burst: {size} proofs served", name, trace.seed, share_served(of_size), "share")
-    small = share_served(by_size["small"])
-    ratio = share_served(by_size["large"]) / small if small else math.nan
+    small = share_in_time(by_size["small"])
+    ratio = share_in_time(by_size["large"]) / small if small else math.nan
     yield Figure(figures.LARGE, name, trace.seed, ratio, "x")
+
+
+def _of_size(stories: Sequence[RequestHistory], size: str) -> list[RequestHistory]:
+    return [story for story in stories if story.request.size == size]
 
 
 def losses(seed: int, *, after_s: float) -> Iterator[Figure]:

@@ -111,6 +111,9 @@ class Policy(Protocol):
     def tick(self, now: float) -> Orders:
         """Decide everything that is to be done now."""
 
+    def began(self, now: float, call: Call) -> None:
+        """Take in that a prover has begun a call."""
+
     def ended(self, now: float, call: Call, runs: Sequence[Run]) -> None:
         """Take in a prover's answer."""
 

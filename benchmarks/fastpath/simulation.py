@@ -164,6 +164,7 @@ class Simulation:
             self._at(self.now + CALL_S, lambda: self._policy.lost(self.now, call))
             return
         requests = [self._request_of[job] for job in call.jobs]
+        self._policy.began(self.now, call)
         working = _Working(call, prover.generation, requests[0].key_id)
         self._working[call] = working
         for job, request in zip(call.jobs, requests, strict=True):

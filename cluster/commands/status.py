@@ -79,6 +79,8 @@ def _text(
                 f"p95 {duration(latency.p95_ms / 1000)}, p99 {duration(latency.p99_ms / 1000)}"
                 if latency.count
                 else "nothing measured yet",
+                "advice": f"{counted(stats.advice.slots, 'call')} at once for what arrives; the workers take "
+                f"{count(sum(worker.slots for worker in stats.workers))}",
             }
         ),
         "",
@@ -102,7 +104,18 @@ def _worker(console: Console, worker: dict[str, Any]) -> str:
     return (
         f"{worker.get('backend', '?')}, {counted(worker.get('threads', 0), 'thread')}, pid {worker.get('pid', '?')}, "
         f"{counted(worker['completed'], 'proof')}, {counted(worker['jobs_in_flight'], 'job')} now, "
-        f"lost {counted(worker['losses'], 'time')}{_gpu(worker.get('gpu'))}"
+        f"lost {counted(worker['losses'], 'time')}{_threads(worker)}{_gpu(worker.get('gpu'))}"
+    )
+
+
+def _threads(worker: dict[str, Any]) -> str:
+    has, wanted = worker.get("threads", 0), worker.get("wanted_threads", 0)
+    if not wanted or wanted == has:
+        return ""
+    return (
+        f", {counted(wanted, 'thread')} would do as much"
+        if wanted < has
+        else f", {counted(wanted, 'thread')} may do more"
     )
 
 

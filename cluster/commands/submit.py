@@ -31,6 +31,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
             deadline_s=options.deadline,
             priority=options.priority,
             submitter="fastpath-prover submit",
+            retry_for_s=options.retry_for,
         )
         proved = await_verified(console, sent.name, sent.key, sent.statements, batch, submitted)
     if out is not None:

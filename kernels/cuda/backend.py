@@ -128,6 +128,12 @@ class CudaBackend:
         """What is known of the device now."""
         return self._health
 
+    def prepare_device(self) -> DeviceHealth:
+        """Open the device now, unless that has been done, and see what it is."""
+        name, work_bytes = self.owner.call(lambda work: (work.device.name, work.budget_bytes))
+        self._health = replace(self._health, device=name, work_bytes=work_bytes)
+        return self._health
+
     # --- points
 
     def load_bases(self, curve: Curve, group: Group, points: Array, table_bytes: int = 0) -> Bases:

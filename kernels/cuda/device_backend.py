@@ -32,6 +32,8 @@ class DeviceHealth:
         Operations that it failed and the CPU did instead.
     wrong_results
         Results of it that did not verify.
+    work_bytes
+        Memory that jobs have there beside what keys may keep; 0 until it has been opened.
     """
 
     state: State = "untested"
@@ -40,6 +42,7 @@ class DeviceHealth:
     break_even: int = 0
     fallbacks: int = 0
     wrong_results: int = 0
+    work_bytes: int = 0
 
     @property
     def usable(self) -> bool:
@@ -87,6 +90,16 @@ class DeviceBackend(Protocol):
 
     def health(self) -> DeviceHealth:
         """What is known of the device now."""
+        ...
+
+    def prepare_device(self) -> DeviceHealth:
+        """Open the device now, unless that has been done, and see what it is.
+
+        Raises
+        ------
+        DeviceError
+            If it cannot be opened and there is nothing to fall back to.
+        """
         ...
 
 

@@ -87,7 +87,7 @@ class DispatchingBackend:
 
     def _test(self) -> None:
         try:
-            name = self._device.owner.call(lambda work: work.device.name)
+            opened = self._device.prepare_device()
             self_test(self._device, self.cpu)
             size = self._measure(self._device, self.cpu)
         except SelfTestError as error:
@@ -98,8 +98,14 @@ class DispatchingBackend:
             self._retire("absent", str(error))
         else:
             with self._lock:
-                self._health = replace(self._health, state="healthy", device=name, break_even=size)
-            _log.info("using %s for multiplications of %d points and more", name, size)
+                self._health = replace(
+                    self._health,
+                    state="healthy",
+                    device=opened.device,
+                    work_bytes=opened.work_bytes,
+                    break_even=size,
+                )
+            _log.info("using %s for multiplications of %d points and more", opened.device, size)
 
     def _retire(self, state: State, reason: str) -> None:
         with self._lock:

@@ -56,6 +56,11 @@ def table_budget(free_bytes: int) -> int:
     return int(free_bytes * USABLE * TABLE_SHARE)
 
 
+def work_budget(free_bytes: int) -> int:
+    """Bytes that are left for jobs when keys keep all they may."""
+    return usable_bytes(free_bytes) - table_budget(free_bytes)
+
+
 def plan_chunks(
     what: str,
     rows: int,

@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, TypeVar
 
 from kernels.cuda.device import DeviceError, DeviceOutOfMemoryError
-from kernels.cuda.memory_plan import table_budget
+from kernels.cuda.memory_plan import table_budget, work_budget
 from kernels.cuda.residents import Residents
 from kernels.cuda.session import STAGING_BYTES, Session
 
@@ -27,12 +27,16 @@ class Work:
     ----------
     residents
         What stays between calls.
+    budget_bytes
+        What jobs have beside it at least.
     """
 
     def __init__(self, device: Device, staging_bytes: int) -> None:
         self.device = device
         self.session = Session(device, staging_bytes)
-        self.residents = Residents(self.session, table_budget(device.memory_info().free_bytes))
+        free_bytes = device.memory_info().free_bytes
+        self.residents = Residents(self.session, table_budget(free_bytes))
+        self.budget_bytes = work_budget(free_bytes)
 
     def free_bytes(self) -> int:
         """Memory that a job can have now."""

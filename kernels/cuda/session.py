@@ -58,6 +58,33 @@ class Download:
 
 
 @dataclass
+class Scratch:
+    """Memory of scopes: what jobs hold while they run, without what stays.
+
+    Attributes
+    ----------
+    held_bytes, most_bytes
+        Now, and at most since :meth:`begin`.
+    """
+
+    held_bytes: int = 0
+    most_bytes: int = 0
+
+    def begin(self) -> None:
+        """Count anew from what is held now."""
+        self.most_bytes = self.held_bytes
+
+    def take(self, size_bytes: int) -> None:
+        """A scope has allocated."""
+        self.held_bytes += size_bytes
+        self.most_bytes = max(self.most_bytes, self.held_bytes)
+
+    def give_back(self, size_bytes: int) -> None:
+        """A scope has let go of memory, or it stays and is counted elsewhere."""
+        self.held_bytes -= size_bytes
+
+
+@dataclass
 class Session:
     """A device as the launch code uses it; lives on the device's thread.
 
@@ -77,6 +104,7 @@ class Session:
         self.copies = self.device.new_stream()
         self._staging: list[_Staging] = []
         self._turn = 0
+        self.scratch = Scratch()
         self._downloads: deque[Download] = deque()  # until they have arrived, even when nobody waits for them
 
     # --- programs
@@ -168,6 +196,7 @@ class Scope:
         """Memory for the compute stream, uninitialised."""
         memory = self._session.allocate(size_bytes)
         self._held.append(memory)
+        self._session.scratch.take(memory.size_bytes)
         return memory
 
     def zeros(self, size_bytes: int) -> Memory:
@@ -185,9 +214,12 @@ class Scope:
     def keep_all(self) -> tuple[Memory, ...]:
         """Take all memory out: it outlives the block and is the caller's to free."""
         held, self._held = tuple(self._held), []
+        self._session.scratch.give_back(sum(memory.size_bytes for memory in held))
         return held
 
     def release(self) -> None:
         """Give everything back."""
         while self._held:
-            self._session.device.free(self._held.pop())
+            memory = self._held.pop()
+            self._session.scratch.give_back(memory.size_bytes)
+            self._session.device.free(memory)

@@ -53,6 +53,7 @@ def prove_on_device(
     rng: Randomness = secrets,
     should_stop: Callable[[int], bool] | None = None,
     on_phase: OnPhase | None = None,
+    on_memory: Callable[[int], None] | None = None,
 ) -> list[Outcome]:
     """Prove every witness, unverified: the caller must verify the proofs before anyone sees them.
 
@@ -64,6 +65,9 @@ def prove_on_device(
         Asked for each witness between the steps; what is cancelled is left out or thrown away.
     on_phase
         Called for each step of each part of the batch, with its seconds on the host.
+    on_memory
+        Called in the end with the device memory in bytes that a proof took at most: that of the part that took most,
+        over its proofs. What the key keeps there does not count.
 
     Returns
     -------
@@ -81,6 +85,8 @@ def prove_on_device(
         prover = _DeviceProver(pk, backend, rng, stop, on_phase)
         for index, made in zip(sound, prover.prove(sound, [witnesses[index] for index in sound]), strict=True):
             outcomes[index] = made
+        if on_memory is not None:
+            on_memory(prover.peak_bytes)
     return [outcome or Cancelled("cancelled") for outcome in outcomes]
 
 
@@ -112,6 +118,7 @@ class _DeviceProver:
         self._pk, self._curve, self._n = pk, pk.curve, pk.domain_size
         self._backend, self._rng, self._should_stop, self._on_phase = backend, rng, should_stop, on_phase
         self._key: PreparedKey = prepare(pk, _as_backend(backend))
+        self.peak_bytes = 0
 
     def prove(self, indices: Sequence[int], witnesses: Sequence[Limbs]) -> list[Outcome | None]:
         return self._backend.run_on_device(lambda work: self._prove(work, indices, witnesses))
@@ -125,8 +132,10 @@ class _DeviceProver:
         while len(outcomes) < len(witnesses):
             done = len(outcomes)
             part = slice(done, done + chunks.rows)
+            work.session.scratch.begin()
             try:
                 outcomes += self._prove_rows(work, indices[part], np.stack(list(witnesses[part])))
+                self.peak_bytes = max(self.peak_bytes, -(-work.session.scratch.most_bytes // len(indices[part])))
             except DeviceOutOfMemoryError:
                 work.make_room()
                 smaller = halved(chunks)

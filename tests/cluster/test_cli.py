@@ -121,6 +121,7 @@ def test_flags_are_the_settings():
         (["submit", "--circuit", "ringct", "--deadline", "nan"], "--deadline"),
         (["submit", "--circuit", "ringct", "--deadline", "0"], "--deadline"),
         (["submit", "--circuit", "ringct", "--priority", "10"], "--priority"),
+        (["submit", "--circuit", "ringct", "--retry-for", "-1"], "--retry-for"),
         (["status", "now"], "now"),
     ],
 )
@@ -351,6 +352,41 @@ def test_down_without_a_service_is_done_already(tmp_path, capsys):
 def test_submit_wants_one_source_of_witnesses(more, capsys):
     assert cli.main(["submit", "--circuit", "multiply", *more]) == 2
     assert "either --batch N" in capsys.readouterr().err
+
+
+def test_submit_passes_on_how_a_batch_is_to_be_treated(monkeypatch):
+    from cluster.commands import submit
+
+    class StopError(Exception):
+        pass
+
+    class FakeClient:
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def prove_batch(self, *_, **options):
+            seen.update(options)
+            raise StopError
+
+    seen = {}
+    monkeypatch.setattr(submit.Client, "connect", lambda **_: FakeClient())
+    monkeypatch.setattr(submit, "read_submission", lambda *_: SimpleNamespace(key=None, witnesses=None))
+    arguments = ["submit", "--circuit", "multiply", "--batch", "1"]
+    for more, expected in (
+        ([], {"deadline_s": None, "priority": 5, "retry_for_s": 0.0}),
+        (
+            ["--deadline", "9", "--priority", "7", "--retry-for", "60"],
+            {"deadline_s": 9, "priority": 7, "retry_for_s": 60},
+        ),
+    ):
+        options = cli.build_parser().parse_args([*arguments, *more])
+        options.settings, options.config = {}, None
+        with pytest.raises(StopError):
+            submit.run(options, None)
+        assert {name: seen[name] for name in expected} == expected
 
 
 # --- leaving

@@ -130,6 +130,16 @@ def test_the_same_batch_under_one_idempotency_key_is_proved_once(client, key):
     conflicting.cancel()
 
 
+def test_a_batch_may_be_for_another_tenant_than_the_clients(client, key):
+    witnesses = key.circuit.random_witnesses(1)
+    batches = [client.prove_batch(key, witnesses, **options) for options in ({}, {"tenant": "blue"})]
+    assert [batch.status().tenant for batch in batches] == ["default", "blue"]
+    with pytest.raises(BadInput, match="tenant"):
+        client.prove_batch(key, witnesses, tenant="")
+    for batch in batches:
+        batch.results()
+
+
 def test_items_that_share_state_are_proved_in_order(client, key):
     witnesses = list(key.circuit.random_witnesses(4))
     batch = client.prove_batch(key, [*witnesses[:2], witnesses[2][:-1], witnesses[3]], conflict_keys=[["pool"]] * 4)

@@ -62,6 +62,20 @@ def test_the_deadline_counts_from_the_call(client, key):
     assert isinstance(error, DeadlineExceeded)
 
 
+def test_inputs_take_every_option_of_a_batch(client, key):
+    options = {"tenant": "blue", "priority": 9, "submitter": "tests", "retry_for_s": 1.0, "deadline_s": 300.0}
+    options |= {"conflict_keys": [["pool"]] * 2, "idempotency_key": "inputs 1"}
+    first = client.prove_inputs(key, WASM, [inputs(1), inputs(2)], **options)
+    assert client.prove_inputs(key, WASM, [inputs(1), inputs(2)], **options).batch_id == first.batch_id
+    status = first.status()
+    assert (status.tenant, status.submitter) == ("blue", "tests")
+    assert [job.index for job in first.as_completed()] == [0, 1]
+    with pytest.raises(BadInput, match="one for each"):
+        client.prove_inputs(key, WASM, [inputs(1)], conflict_keys=[])
+    with pytest.raises(TypeError, match="no option 'deadline'"):
+        client.prove_inputs(key, WASM, [inputs(1)], deadline=3.0)
+
+
 def test_a_calculator_of_another_circuit_is_refused(client, key):
     with pytest.raises(BadInput, match="different circuits"):
         client.prove_inputs(key, VECTORS / "bls12381" / "circuit.wasm", [inputs(1)])

@@ -64,7 +64,7 @@ STATS = ServiceStats(
     latency_by_key={"aa": LATENCY},
     hot_keys=(HotKey("aa", 55, 2),),
     workers=(
-        WorkerStats("cpu-0", True, 2, 1, 9, 30, 2, 1, "open", 3, 5, 6, 7),
+        WorkerStats("cpu-0", True, 2, 1, 9, 30, 2, 1, "open", 3, 5, 6, 7, 8, 4),
         WorkerStats("cpu-1", False, 2, 0, 0, 7, 0),
     ),
     draining=True,
@@ -146,6 +146,8 @@ def scraped(stats):
         ("fastpath_decision_seconds", {"quantile": "0.99"}, 0.4),
         ("fastpath_stage_seconds", {"key_id": "aa", "stage": "queue", "quantile": "0.5"}, 0.1),
         ("fastpath_worker_call_limit", {"worker": "cpu-0"}, 1),
+        ("fastpath_worker_threads", {"worker": "cpu-0"}, 8),
+        ("fastpath_worker_wanted_threads", {"worker": "cpu-0"}, 4),
         ("fastpath_worker_quarantined", {"worker": "cpu-0"}, 1),
         ("fastpath_worker_quarantined", {"worker": "cpu-1"}, 0),
         ("fastpath_worker_quarantines_total", {"worker": "cpu-0"}, 3),

@@ -6,9 +6,9 @@ import time
 import pytest
 
 from cluster.batch import Job
-from cluster.client import Key
 from cluster.proved_batch import await_verified
 from cluster.rendering import Console
+from cluster.service_keys import Key
 from fastpath.errors import DeadlineExceeded
 from fastpath.job import JobRecord, JobState
 from prover.circuits import get_circuit

@@ -24,6 +24,7 @@ from fastpath.errors import (
 )
 from fastpath.job import JobState
 from fastpath.settings import SchedulerSettings
+from fastpath.workers import WorkerOffer
 
 pytestmark = pytest.mark.ray
 
@@ -35,8 +36,9 @@ class InvalidProofError(Exception):
 class FakeWorker:
     """Doubles its items. Items: n >= 0 is doubled, -1 fails, -2 kills the process, -3 hangs, -4 is proved wrongly."""
 
-    def __init__(self, item_s=0.0):
+    def __init__(self, item_s=0.0, control=None):
         self.item_s = item_s
+        self.control = control  # FastPath and its own name there, for a worker that reports
         self.cancelled = []
         self.ran = []
         self.probed = 0
@@ -46,6 +48,9 @@ class FakeWorker:
         import ray
 
         answers = []
+        if self.control is not None:
+            fastpath, name = self.control
+            ray.get(fastpath.report.remote(name, job_ids, "running"))
         for (reference,), row, job_id in zip(witness_refs, rows, job_ids, strict=True):
             item = ray.get(reference)[row]
             time.sleep(self.item_s)
@@ -97,15 +102,17 @@ def service(ray_cluster):
     ray, started = ray_cluster, []
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import tests
 
-    def start(workers=1, item_s=0.0, **settings):
+    def start(workers=1, item_s=0.0, reports=False, **settings):
         from fastpath import actor
 
         fastpath = actor.start("tests", name=f"fastpath-{uuid.uuid4()}", settings=SchedulerSettings(**settings))
         options = {"num_cpus": 0, "max_restarts": -1, "max_task_retries": 0, "max_concurrency": 2}
-        handles = [ray.remote(FakeWorker).options(**options).remote(item_s) for _ in range(workers)]
+        controls = [[fastpath, f"w{i}"] if reports else None for i in range(workers)]
+        handles = [ray.remote(FakeWorker).options(**options).remote(item_s, control) for control in controls]
         started.extend([fastpath, *handles])
         ray.get([handle.health.remote() for handle in handles], timeout=60)
-        ray.get([fastpath.register_worker.remote(f"w{i}", handle) for i, handle in enumerate(handles)], timeout=60)
+        offer = WorkerOffer(reports=reports)
+        ray.get([fastpath.register_worker.remote(f"w{i}", handle, offer) for i, handle in enumerate(handles)])
         return fastpath, handles
 
     yield start
@@ -167,6 +174,27 @@ def test_a_job_that_kills_workers_ends_as_a_dead_letter_and_the_others_complete(
     assert isinstance(records[1].error, WorkerLost)
 
 
+def test_a_job_that_meets_workers_that_died_idle_is_proved_by_the_last(ray_cluster, service):
+    fastpath, workers = service(workers=3, reports=True)
+    for pid in [health["pid"] for health in ray_cluster.get([worker.health.remote() for worker in workers])]:
+        os.kill(pid, signal.SIGKILL)
+    batch_id, _ = submit(ray_cluster, fastpath, [7])
+    (record,) = collect(ray_cluster, fastpath, batch_id, 1)
+    assert record.payload == b"14"
+    # Ray may have noticed some of the deaths before the job came.
+    assert ray_cluster.get(fastpath.stats.remote()).counters.dead_lettered == 0
+
+
+def test_a_job_that_kills_workers_which_report_is_a_dead_letter_as_well(ray_cluster, service):
+    fastpath, _ = service(first_group=2, reports=True)
+    batch_id, _ = submit(ray_cluster, fastpath, [-2, 3])
+    poison, good = collect(ray_cluster, fastpath, batch_id, 2)
+    assert (poison.state, good.payload) == (JobState.DEAD_LETTER, b"6")
+    assert ray_cluster.get(fastpath.stats.remote()).counters.worker_losses <= 3
+    with pytest.raises(BadRequest, match="running or verifying"):
+        ray_cluster.get(fastpath.report.remote("w0", [good.job_id], "done"))
+
+
 def test_a_worker_that_hangs_is_restarted(ray_cluster, service):
     fastpath, _ = service(call_timeout_s=2.0)  # far more than a call needs on a busy machine
     hanging, _ = submit(ray_cluster, fastpath, [-3])
@@ -215,7 +243,10 @@ def test_waiting_and_running_jobs_are_cancelled(ray_cluster, service):
     assert (cancellation.cancelled, cancellation.running, cancellation.already_finished) == (2, 1, 1)
     records = collect(ray_cluster, fastpath, batch_id, 3)
     assert {record.state for record in records} == {JobState.CANCELLED}
-    assert ray_cluster.get(worker.health.remote())["cancelled"] == [job_ids[0]]
+    end = time.monotonic() + 30.0  # nobody waits for the worker to have heard of it
+    while not (heard := ray_cluster.get(worker.health.remote())["cancelled"]) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert heard == [job_ids[0]]
     with pytest.raises(UnknownJob):
         ray_cluster.get(fastpath.cancel.remote("01J0000000000000000000000Z"))
 

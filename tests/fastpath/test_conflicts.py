@@ -129,3 +129,15 @@ def test_many_jobs_on_one_name_cost_little(count):
         graph.add("t", member, access(writes="x"))
     for member, following in itertools.pairwise(members):
         assert graph.ended("t", member) == [following]
+
+
+def test_who_begins_a_long_chain_is_known():
+    graph = ConflictGraph()
+    hot, cold, both, alone = [job() for _ in range(5)], job(), job(), job()
+    for one in hot:
+        graph.add("t", one, access(writes="h"))
+    graph.add("t", cold, access(writes="c"))
+    graph.add("t", both, access(reads="c", writes="h"))
+    assert [graph.behind("t", one) for one in (hot[0], cold, both, alone)] == [5, 1, 5, 0]
+    graph.ended("t", hot[0])
+    assert graph.behind("t", hot[1]) == 4

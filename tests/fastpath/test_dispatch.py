@@ -165,6 +165,23 @@ def test_a_group_takes_no_more_memory_than_there_is():
     assert len(bench.go()[1]) == 3
 
 
+def test_groups_grow_or_shrink_with_the_peaks_that_were_measured():
+    bench = Bench(g=WorkerOffer(1, device_bytes=1 << 30, parallel=256))
+    bench.forecast.costs.know_domain("k", 1 << 20)  # so it is taken for 320 MiB
+    bench.know("k", 0.001)
+    for _ in range(300):
+        bench.add()
+    sizes = []
+    for peak_bytes in (64 << 20, 512 << 20, 4 << 20):
+        worker, group = bench.go()
+        sizes.append(len(group))
+        bench.workers.call_ended(worker, len(group), dict(bench.workers.memory._taken))
+        for _ in range(20):
+            bench.forecast.costs.measured("k", "cpu", "", 0.001, peak_bytes)
+    assert sizes == [3, 16, 2]  # 1 GiB over 320, 64 and 512 MiB
+    assert len(bench.go()[1]) > 100
+
+
 def test_devices_and_workers_that_failed_a_job_are_avoided_if_possible():
     bench = Bench(g=WorkerOffer(8, device="cuda"), c=WorkerOffer(8), d=WorkerOffer(8))
     bench.add("x", avoid_devices=frozenset(["cpu"]))
@@ -181,6 +198,26 @@ def test_a_much_slower_device_is_left_alone():
     for _ in range(6):
         bench.add(group_limit=1)
     assert {bench.go()[0] for _ in range(6)} == {"g"}
+
+
+def test_a_job_is_left_for_a_busy_worker_that_would_have_done_it_sooner():
+    bench = Bench(g=WorkerOffer(1, device="cuda"), c=WorkerOffer(1))
+    bench.know("k", 0.1, device="cuda")
+    bench.know("k", 5.0)
+    bench.add(group_limit=1)
+    assert bench.go()[0] == "g"
+    bench.forecast.call_started(0, "g", 1.0)
+    waiting = [bench.add(group_limit=1) for _ in range(60)]
+    assert bench.go() == ("c", waiting[:1])  # the fast one is busy for more than 5 s with the others
+    bench.workers.call_ended("c", 1, {})
+    for job in waiting[1:30]:
+        bench.queue.left(job)
+    assert bench.go() is None
+    waiting[30].avoid_devices = frozenset(["cuda"])
+    assert bench.go() == ("c", waiting[30:31])
+    bench.workers.call_ended("c", 1, {})
+    bench.workers.lost("g")
+    assert bench.go() == ("c", waiting[31:32])
 
 
 @pytest.mark.parametrize(

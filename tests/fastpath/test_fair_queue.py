@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastpath.fair_queue import FairQueue, FlowId, size_class
+from fastpath.class_shares import size_class
+from fastpath.fair_queue import FairQueue, FlowId
 from fastpath.job import Job, JobState
 
 LATER = 1e4  # what was offered at time 0 does not lead to expect any more then
@@ -189,4 +190,4 @@ def test_tenants_that_only_ask_are_not_remembered_for_ever():
     queue = FairQueue()
     for i in range(10_000):
         queue.offered(float(i), f"t{i}", 0, 1.0)
-    assert len(queue._offered) <= 4096
+    assert len(queue.shares._tenants) <= 4096

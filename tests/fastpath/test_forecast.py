@@ -45,7 +45,7 @@ class Pool:
     def occupy(self, *ends):
         for i, end in enumerate(ends):
             self.workers.call_started("w", 1, {})
-            self.forecast.call_started(i, end)
+            self.forecast.call_started(i, "w", end)
 
 
 def test_the_cost_of_a_mixed_pool_is_the_harmonic_mean():
@@ -166,3 +166,32 @@ def test_the_error_of_a_prediction_is_a_share_of_the_time_it_took():
     pool = Pool(w=WorkerOffer(1))
     pool.forecast.finished(job(cost_s=1.0, expected_wait_s=4.0), 10.0)
     assert pool.forecast.errors.quantile(0.5) == pytest.approx(0.5)
+
+
+def test_a_slot_does_the_part_that_its_speed_is_of_all():
+    pool = Pool(g=WorkerOffer(1, device="cuda"), c=WorkerOffer(2))
+    gpu, cpu = pool.workers.get("g"), pool.workers.get("c")
+    assert pool.forecast.part_of_a_slot(gpu, "k") == pool.forecast.part_of_a_slot(cpu, "k") == pytest.approx(1 / 3)
+    for device, seconds in (("cuda", 0.1), ("cpu", 1.0)):
+        pool.forecast.costs.measured("k", device, "", seconds)
+    assert pool.forecast.part_of_a_slot(gpu, "k") == pytest.approx(10 / 12)
+    assert pool.forecast.part_of_a_slot(cpu, "k") == pytest.approx(1 / 12)
+    pool.workers.lost("g")
+    assert pool.forecast.part_of_a_slot(cpu, "k") == pytest.approx(1 / 2)
+
+
+def test_what_faster_workers_would_have_done_by_when():
+    pool = Pool(g=WorkerOffer(1, device="cuda"), c=WorkerOffer(2))
+    everyone = list(pool.workers)
+
+    def done_s(jobs, workers=everyone):
+        return pool.forecast.done_by_faster_s(5.0, "k", 0.5, jobs, workers)
+
+    assert done_s(1) == math.inf  # nothing is known
+    for device, seconds in (("cuda", 0.1), ("cpu", 1.0)):
+        for _ in range(3):
+            pool.forecast.costs.measured("k", device, "", seconds)
+    assert done_s(10) == pytest.approx(1.0)
+    pool.forecast.call_started(0, "g", 7.0)
+    assert done_s(10) == pytest.approx(3.0)
+    assert done_s(10, everyone[1:]) == math.inf

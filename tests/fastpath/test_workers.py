@@ -106,3 +106,25 @@ def test_malformed_offers_are_refused_by_field(field):
 def test_what_is_no_offer_is_refused():
     with pytest.raises(BadRequest, match="WorkerOffer"):
         workers().add("w", 2)
+
+
+@pytest.mark.parametrize(
+    ("rates", "threads", "cpus", "wanted"),
+    [
+        ((), 4, 8, 0),
+        (((1, 1.0), (2, 1.9), (4, 1.92)), 4, 8, 2),
+        (((1, 1.0), (2, 1.9), (4, 3.6)), 4, 8, 8),
+        (((1, 1.0), (2, 1.9), (4, 3.6)), 4, 0, 4),
+        (((1, 1.0),), 0, 0, 0),
+    ],
+)
+def test_advice_on_threads_follows_what_the_worker_measured(rates, threads, cpus, wanted):
+    made = workers(w=WorkerOffer(threads=threads, cpus=cpus, thread_rates=rates))
+    (stats,) = made.stats()
+    assert (stats.threads, stats.wanted_threads) == (threads, wanted)
+
+
+@pytest.mark.parametrize("field", [{"thread_rates": ((0, 1.0),)}, {"thread_rates": ((1, 0.0),)}, {"reports": 1}])
+def test_nonsense_about_threads_and_reports_is_refused(field):
+    with pytest.raises(BadRequest):
+        workers().add("w", WorkerOffer(**field))

@@ -1,5 +1,6 @@
 """The worker's own methods, in this process; that it restarts and is restarted is for the scenarios."""
 
+import sys
 import threading
 import time
 import uuid
@@ -103,6 +104,51 @@ def test_witnesses_that_are_gone_with_their_submitter_fail_alone(ray_cluster, wo
         raise answers[1]["error"]
 
 
+class Control:
+    """What a worker reports to."""
+
+    def __init__(self):
+        self.reports = []
+
+    def report(self, worker, job_ids, state):
+        self.reports.append((worker, job_ids, state))
+
+    def heard(self):
+        return self.reports
+
+
+def test_it_says_when_jobs_begin_and_when_their_proofs_are_verified(
+    ray_cluster, worker, multiply_id, witnesses, monkeypatch
+):
+    namespace = f"control-{uuid.uuid4()}"
+    options = {"name": "control", "namespace": namespace, "num_cpus": 0}
+    control = ray_cluster.remote(Control).options(**options).remote()
+    monkeypatch.setattr(worker, "_control_name", "control")
+    monkeypatch.setattr(worker, "_control_namespace", namespace)
+    witnesses[1, 1, 0] ^= np.uint64(1)
+    run(ray_cluster, worker, multiply_id, witnesses, [0, 1, 2])
+    began, verifying = ray_cluster.get(control.heard.remote())
+    assert began == ("w0", ["job-0", "job-1", "job-2"], "running")
+    assert verifying == ("w0", ["job-0", "job-2"], "verifying")
+    ray_cluster.kill(control)
+    for _ in range(2):  # whether it is heard or not, it proves
+        assert run(ray_cluster, worker, multiply_id, witnesses, [0])[0]["status"] == "ok"
+    assert worker._control is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel keeps no mark of the most memory")
+def test_it_tells_what_memory_a_proof_takes(ray_cluster, worker):
+    from prover.circuits import get_circuit
+
+    key_id = worker.setup_circuit("ringct", "bls12_381", {"depth": 3, "inputs": 2, "outputs": 2})
+    witnesses = get_circuit("ringct", "bls12_381", depth=3, inputs=2, outputs=2).random_witnesses(4)
+    for _ in range(2):  # the first call of a key is not measured
+        answers = run(ray_cluster, worker, key_id, witnesses, [0, 1, 2, 3])
+    (taken,) = {answer["peak_bytes"] for answer in answers}
+    vectors = 3 * 32 * worker._key(key_id).domain_size  # A z, B z and C z are there at once
+    assert vectors < taken < 1000 * vectors
+
+
 def test_an_unknown_key_is_not_found(ray_cluster, worker, witnesses):
     with pytest.raises(KeyNotFound):
         run(ray_cluster, worker, "0" * 64, witnesses, [0])
@@ -147,6 +193,7 @@ def test_a_circuit_is_set_up_once(worker, multiply_id, directory):
 def test_it_tells_what_it_is_and_does(worker, multiply_id):
     worker.load_key(multiply_id)
     health, backend = worker.health(), get_backend().name
+    assert health["thread_rates"].keys() == {1, 2}
     assert (health["name"], health["threads"], health["backend"], health["jobs"]) == ("w0", 2, backend, 0)
     assert repr(worker) == f"ProverWorker(w0, {backend}, threads=2)"
     progress = worker.progress()

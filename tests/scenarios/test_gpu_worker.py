@@ -23,7 +23,7 @@ def start_gpu_service(monkeypatch, start_service, tmp_path):
     def start(first_faults=None, cpu=False):
         spent = tmp_path / "first-device-was-opened"
 
-        def start_worker(name, namespace, vault_name, *, threads, key_directory, backend, cpus, gpus, detached):
+        def start_worker(name, namespace, vault_name, *, threads, key_directory, backend, gpus, control_name, **others):
             class Worker(prover.worker.ProverWorker):
                 def _choose_backend(self, name, gpus):
                     from kernels.cuda.backend import CudaBackend
@@ -43,13 +43,13 @@ def start_gpu_service(monkeypatch, start_service, tmp_path):
                     return DispatchingBackend(cuda, cpu_backend(), measure=lambda *_: 1)
 
             # The same options as prover.worker.start gives, less the GPU, which Ray would look for.
-            assert not detached
+            assert others == {"cpus": (), "detached": False}
             options = {"name": name, "num_cpus": 0, "max_restarts": -1, "max_task_retries": 0, "max_concurrency": 16}
             arguments = (name, (vault_name, namespace), threads, str(key_directory), backend)
             return (
                 ray.remote(Worker)
                 .options(namespace=namespace, **options)
-                .remote(*arguments, curves=("bls12_381",), cpus=tuple(cpus), gpus=gpus)
+                .remote(*arguments, curves=("bls12_381",), gpus=gpus, control=(control_name, namespace))
             )
 
         plans = [WorkerPlan("gpu-worker-0", 2, gpus=1), *([WorkerPlan("prover-worker-0", 1)] if cpu else [])]
@@ -70,6 +70,7 @@ def test_a_batch_of_ringct_proofs_through_the_service(start_gpu_service):
     assert before["backend"].startswith("cuda+")
     assert before["gpu"]["state"] == "healthy"
     assert before["gpu"]["device"] == "emulated CUDA device"
+    assert before["gpu"]["work_bytes"] > 0
     key = client.circuit("ringct", depth=1, inputs=1, outputs=1)
     witnesses = key.circuit.random_witnesses(6).copy()
     witnesses[4, 5, 0] ^= 1

@@ -3,9 +3,9 @@
 import pytest
 
 from benchmarks.fastpath import workloads
-from benchmarks.fastpath.conflicts import InOrder
+from benchmarks.fastpath.conflicts import InOrder, least_s
 from benchmarks.fastpath.origin import OriginClient, OriginPolicy
-from benchmarks.fastpath.requests import Request
+from benchmarks.fastpath.requests import Request, Trace
 from benchmarks.fastpath.shared_state import SharedState, equals_serial, serial
 from benchmarks.fastpath.simulation import Simulation
 
@@ -60,3 +60,18 @@ def test_not_knowing_conflicts_shows():
     assert simulation.run().conflicts > 0
     assert not equals_serial(simulation.state, trace.requests)
     assert simulation.state.results.keys() <= serial(trace.requests).results.keys()
+
+
+@pytest.mark.parametrize(
+    ("accesses", "provers", "least"),
+    [
+        ([("", "a")] * 4, 8, 4.0),
+        ([("", "a"), ("", "b"), ("", "c"), ("", "d")], 2, 2.0),
+        ([("", "a"), ("a", ""), ("a", ""), ("", "a")], 8, 3.0),
+        ([("", "a"), ("a", "b"), ("b", "c")], 8, 3.0),
+        ([("a", ""), ("a", ""), ("a", "")], 8, 1.0),
+    ],
+)
+def test_a_trace_takes_at_least_its_longest_chain_and_its_work(accesses, provers, least):
+    requests = [request(number, reads, writes) for number, (reads, writes) in enumerate(accesses)]
+    assert least_s(Trace(name="t", seed=1, requests=requests, provers=provers, marks={})) == pytest.approx(least)

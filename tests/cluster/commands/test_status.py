@@ -7,7 +7,8 @@ import pytest
 from cluster.commands.status import _text
 from cluster.rendering import Console
 from cluster.service import ServiceInfo
-from fastpath.statistics import Counters, Latency, ServiceStats
+from fastpath.scaling import ScalingAdvice
+from fastpath.statistics import Counters, Latency, ServiceStats, WorkerStats
 
 INFO = ServiceInfo(address="127.0.0.1:6479", namespace="n", metrics_address="http://127.0.0.1:9410/metrics")
 WORKER = {"name": "prover-worker-0", "alive": True, "completed": 1, "jobs_in_flight": 0, "losses": 1}
@@ -44,6 +45,19 @@ def test_a_busy_service():
 def test_workers():
     assert "portable, 2 threads, pid 7, 1 proof, 0 jobs now, lost 1 time" in shown(workers=[{**WORKER, **HEALTH}])
     assert "does not answer" in shown(workers=[{**WORKER, "alive": False}])
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [(1, ", 1 thread would do as much"), (2, "lost 1 time\n"), (4, ", 4 threads may do more"), (0, "lost 1 time\n")],
+)
+def test_advice_on_threads(wanted, expected):
+    assert expected in shown(workers=[{**WORKER, **HEALTH, "wanted_threads": wanted}])
+
+
+def test_advice_on_calls():
+    stats = ServiceStats(advice=ScalingAdvice(slots=12), workers=(WorkerStats("w", True, 2, 0, 0, 0, 0),) * 2)
+    assert "12 calls at once for what arrives; the workers take 4" in shown(stats)
 
 
 def test_a_draining_service_says_so():

@@ -63,6 +63,7 @@ def test_a_device_that_passes_is_used(emulated, points, scalars, expected):
     assert np.array_equal(msm(backend, points, scalars), expected)
     health = backend.health()
     assert (health.state, health.device, health.fallbacks) == ("healthy", "emulated CUDA device", 0)
+    assert 0 < health.work_bytes < one.device._arena.total_bytes
     assert one.device.launches["accumulate"] > 4
 
 

@@ -75,3 +75,25 @@ def test_residents_are_evicted_by_use(owner):
         work.session.close()
 
     owner.call(run)
+
+
+def test_the_memory_of_scopes_is_counted_without_what_stays(owner):
+    def run(work):
+        scratch = work.session.scratch
+        with work.session.scope() as outer:
+            outer.allocate(1000)
+            with work.session.scope() as inner:
+                inner.allocate(500)
+            work.residents.get("kept", lambda scope: scope.allocate(10_000))
+            most = [scratch.most_bytes]
+            scratch.begin()
+            outer.allocate(100)
+            most.append(scratch.most_bytes)
+        return most, scratch.held_bytes
+
+    assert owner.call(run) == ([11_000, 1_100], 0)
+
+
+def test_jobs_are_promised_what_keys_may_not_keep(owner):
+    budgets = owner.call(lambda work: (work.budget_bytes, work.residents.budget_bytes, work.free_bytes()))
+    assert 0 < budgets[0] <= budgets[2] - budgets[1]

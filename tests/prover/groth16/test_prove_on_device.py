@@ -204,3 +204,18 @@ def test_a_key_without_the_matrix_c_blames_the_witness_and_not_the_device(key, w
     with pytest.raises(BadInput, match="does not satisfy the key's circuit"):
         groth16.prove(without, wrong[1], backend)
     assert backend.health().state == "healthy"
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_the_device_memory_of_a_proof_is_told(key, witnesses, open_device, pool, count):
+    backend = open_device(checked=False)
+    taken = []
+    prove_on_device(key, witnesses[:count], backend, on_memory=taken.append)
+    elements_bytes = 32 * (key.r1cs.variables + 4 * key.domain_size)
+    assert elements_bytes <= taken[0] < backend.health().work_bytes
+    items = batch(key, witnesses[:count], backend, pool).items
+    assert {item.device_bytes for item in items} == set(taken)
+
+
+def test_proofs_made_without_a_device_take_none_of_its_memory(key, witnesses, pool):
+    assert {item.device_bytes for item in batch(key, witnesses, CPU, pool).items} == {0}
