@@ -14,7 +14,7 @@ import numpy.typing as npt
 from kernels.curves import Curve, Group
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from kernels.encoding import Limbs
 
@@ -68,6 +68,28 @@ class Bases:
 
     def __len__(self) -> int:
         return len(self.points) or self.count
+
+
+@dataclass(frozen=True)
+class TableLayout:
+    """Form of the table that a backend derives from bases; equal layouts of the same points are the same words.
+
+    Attributes
+    ----------
+    shape
+        Of the table, ``uint64``: rows, and words of a row.
+    description
+        Everything the words depend on, beside the points: backend, curve, group, number of points, how scalars are
+        cut, and the version of the form.
+    """
+
+    shape: tuple[int, int]
+    description: Mapping[str, int | str]
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory of the table."""
+        return 8 * self.shape[0] * self.shape[1]
 
 
 @dataclass(frozen=True)
@@ -254,6 +276,35 @@ class Backend(Protocol):
             ``uint64[m, 4]``: for each S_i the sum over the equations of weight times scalar, modulo r.
         a, b, c
             ``n`` points each, as :meth:`check_equation` takes them.
+        """
+        ...
+
+
+@runtime_checkable
+class SharesTables(Protocol):
+    """A backend whose bases are one array each, which other processes may use in place; none writes to it."""
+
+    def table_layout(self, curve: Curve, group: Group, count: int, table_bytes: int) -> TableLayout:
+        """Form of what :meth:`Backend.load_bases` derives from ``count`` points; costs no arithmetic on them."""
+        ...
+
+    def table_of(self, bases: Bases) -> Array:
+        """The table of loaded bases: ``uint64``, in C order, of its layout's shape."""
+        ...
+
+    def attach_bases(self, curve: Curve, group: Group, count: int, table_bytes: int, table: Array) -> Bases:
+        """Bases over a table that this or another process made of the same points, copying nothing.
+
+        Parameters
+        ----------
+        table
+            May be read-only. Reads of it stay inside it whatever it holds; that it belongs to the points is the
+            caller's to know, or to find out from what is computed with it.
+
+        Raises
+        ------
+        ValueError
+            If it does not have the layout's dtype, shape, order or alignment.
         """
         ...
 

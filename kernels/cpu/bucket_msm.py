@@ -55,6 +55,19 @@ class Arithmetic:
         return rows if self.scaling == 1 else coordinate_scaling(self.curve, 1)(rows).reshape(rows.shape)
 
 
+ROWS_VERSION = 1
+"""Of the form of rows in :class:`BucketBases`, in either arithmetic: who changes it counts this up."""
+
+
+@dataclass(frozen=True)
+class BucketLayout:
+    """Form of the rows of some points: see :class:`BucketBases`."""
+
+    plan: MsmPlan
+    stride: int
+    row_words: int
+
+
 @dataclass(frozen=True)
 class BucketBases:
     """Bases as rows.
@@ -73,15 +86,22 @@ class BucketBases:
     infinite: npt.NDArray[np.intp]
 
 
-def bucket_bases(arithmetic: Arithmetic, points: Array, table_bytes: int) -> BucketBases:
-    """Convert points to rows, with their images and as many multiples as ``table_bytes`` hold."""
-    curve, group = arithmetic.curve, arithmetic.group
-    n, row_words = len(points), 2 * curve.coordinate_limbs(group)
+def bucket_layout(curve: Curve, group: Group, n: int, table_bytes: int) -> BucketLayout:
+    """Choose the form of the rows of n points, with as many multiples as ``table_bytes`` hold."""
+    row_words = 2 * curve.coordinate_limbs(group)
     cuts = tuple((images, decomposition(curve, group, images).bits) for images in part_counts(group))
     plan = plan_msm(n, cuts, table_bytes // max(8 * row_words * n, 1) + 1)
     stride = -(-plan.images * n // CACHE_LINE_WORDS) * CACHE_LINE_WORDS
     if plan.tables * stride > MAX_ROWS:
         raise ValueError(f"{n} points with {plan.tables} tables exceed {MAX_ROWS} rows; split the multiplication")
+    return BucketLayout(plan, stride, row_words)
+
+
+def bucket_bases(arithmetic: Arithmetic, points: Array, table_bytes: int) -> BucketBases:
+    """Convert points to rows, with their images and as many multiples as ``table_bytes`` hold."""
+    curve, group, n = arithmetic.curve, arithmetic.group, len(points)
+    layout = bucket_layout(curve, group, n, table_bytes)
+    plan, stride, row_words = layout.plan, layout.stride, layout.row_words
     cut = decomposition(curve, group, plan.images)
     rows = aligned_words(plan.tables * stride * row_words).reshape(plan.tables * stride, row_words)
     by_table = rows.reshape(plan.tables, stride, row_words)
@@ -94,7 +114,31 @@ def bucket_bases(arithmetic: Arithmetic, points: Array, table_bytes: int) -> Buc
                 if j and cut.endomorphism is not None:
                     image = point_images(curve, group, cut.endomorphism, image)
                 by_table[table, j * n + first : j * n + last] = image
-    return BucketBases(plan, stride, rows, np.flatnonzero(~rows[:n].any(axis=1)))
+    return _over_rows(layout, n, rows)
+
+
+def attached_bases(layout: BucketLayout, n: int, rows: Array) -> BucketBases:
+    """Bases of n points over rows that :func:`bucket_bases` made, perhaps in another process.
+
+    Kernels read rows by index without testing bounds, so their number is what must be right; whatever else they hold,
+    sums are wrong at worst. Infinity is looked for again, for the fast additions must not meet it.
+
+    Raises
+    ------
+    ValueError
+        If the array does not have the layout's form.
+    """
+    expected = (layout.plan.tables * layout.stride, layout.row_words)
+    if not isinstance(rows, np.ndarray) or rows.dtype != np.uint64 or rows.shape != expected:
+        found = f"{rows.dtype}{list(rows.shape)}" if isinstance(rows, np.ndarray) else type(rows).__name__
+        raise ValueError(f"a table of {n} points is uint64{list(expected)} here, not {found}")
+    if not (rows.flags.c_contiguous and rows.flags.aligned):
+        raise ValueError("a table must be in C order, and aligned to its words")
+    return _over_rows(layout, n, rows)
+
+
+def _over_rows(layout: BucketLayout, n: int, rows: Array) -> BucketBases:
+    return BucketBases(layout.plan, layout.stride, rows, np.flatnonzero(~rows[:n].any(axis=1)))
 
 
 def _multiples(arithmetic: Arithmetic, points: Array, plan: MsmPlan) -> Iterator[Array]:

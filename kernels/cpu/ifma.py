@@ -83,7 +83,8 @@ class IfmaBackend(PortableBackend):
         self, bases: Bases, scalars: Array, threads: int = 1, should_stop: Callable[[], bool] | None = None
     ) -> Array:
         """Sum of scalars[i] * points[i]; a leading batch dimension gives one sum each."""
-        if bases.prepared.plan.tables > 1 or len(bases) >= LANES_PAY_FROM:
+        attached = not len(bases.points)  # over a table, which stands for the points
+        if bases.prepared.plan.tables > 1 or len(bases) >= LANES_PAY_FROM or attached:
             return super().msm(bases, scalars, threads, should_stop)
         scalars = check_scalars(bases, scalars)
         batch = scalars if scalars.ndim == 3 else scalars[np.newaxis]

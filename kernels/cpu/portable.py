@@ -4,14 +4,31 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import asdict
 
 import numpy as np
 import numpy.typing as npt
 
 from kernels import pairing_equation
-from kernels.backend import Array, Bases, CombinationAnswer, EquationAnswer, PairingEquation, SparseMatrix, poll
+from kernels.backend import (
+    Array,
+    Bases,
+    CombinationAnswer,
+    EquationAnswer,
+    PairingEquation,
+    SparseMatrix,
+    TableLayout,
+    poll,
+)
 from kernels.cpu import msm as msm_algorithm
-from kernels.cpu.bucket_msm import Arithmetic, bucket_bases, bucket_msm
+from kernels.cpu.bucket_msm import (
+    ROWS_VERSION,
+    Arithmetic,
+    attached_bases,
+    bucket_bases,
+    bucket_layout,
+    bucket_msm,
+)
 from kernels.cpu.pairing import pairing_kernels
 from kernels.cpu.point_checks import on_curve_check, subgroup_check
 from kernels.cpu.portable_buckets import one_lane
@@ -50,6 +67,23 @@ class PortableBackend:
         points = check_points(curve, group, points)
         prepared = bucket_bases(self._arithmetic(curve, group), points, table_bytes)
         return Bases(curve, group, points[:0].copy(), prepared, len(points))
+
+    def table_layout(self, curve: Curve, group: Group, count: int, table_bytes: int) -> TableLayout:
+        """Form of the rows of ``count`` points: see :mod:`kernels.cpu.msm_plan`."""
+        layout = bucket_layout(curve, group, count, table_bytes)
+        form = {"backend": self.name, "rows_version": ROWS_VERSION, "curve": curve.name, "group": group}
+        described = {**form, "points": count, "stride": layout.stride, **asdict(layout.plan)}
+        return TableLayout((layout.plan.tables * layout.stride, layout.row_words), described)
+
+    def table_of(self, bases: Bases) -> Array:
+        """The rows of loaded bases."""
+        rows: Array = bases.prepared.rows
+        return rows
+
+    def attach_bases(self, curve: Curve, group: Group, count: int, table_bytes: int, table: Array) -> Bases:
+        """Bases over rows that are there already."""
+        prepared = attached_bases(bucket_layout(curve, group, count, table_bytes), count, table)
+        return Bases(curve, group, np.empty((0, *curve.point_shape(group)), np.uint64), prepared, count)
 
     def msm(
         self, bases: Bases, scalars: Array, threads: int = 1, should_stop: Callable[[], bool] | None = None
