@@ -39,6 +39,12 @@ class ComputedOnce(Generic[Key, Value]):
             self._fulfil(key, future, compute)
         return future.result()
 
+    def peek(self, key: Key) -> Value | None:
+        """Return the value of ``key`` if it is there, without counting that as a use."""
+        with self._lock:
+            future = self._futures.get(key)
+        return future.result() if future is not None and future.done() and future.exception() is None else None
+
     def pin(self, key: Key, *, pinned: bool = True) -> None:
         """Keep the value of ``key`` from now on, computed or yet to be, or no longer."""
         with self._lock:

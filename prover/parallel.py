@@ -36,6 +36,7 @@ from prover.r1cs import validate_shape
 if TYPE_CHECKING:
     from kernels.encoding import Limbs
     from prover.circuit import Circuit
+    from prover.table_store import TableStore
 
 _log = logging.getLogger(__name__)
 
@@ -67,11 +68,14 @@ class ProverConfig:
         None for :func:`kernels.get_backend`.
     batch_limit
         Longest batch accepted.
+    tables
+        Where this machine's processes share the key's tables; None makes them in this one.
     """
 
     key_directory: Path | None = None
     backend: Backend | None = None
     batch_limit: int = 4096
+    tables: TableStore | None = None
 
 
 @dataclass(frozen=True)
@@ -191,6 +195,7 @@ class ParallelProver:
                 started,
                 None if should_stop is None else partial(should_stop, index),
                 None if on_phase is None else partial(on_phase, index),
+                self.config.tables,
             )
 
         results: dict[int, ProofResult] = {}
@@ -246,7 +251,8 @@ class ParallelProver:
         def prove_part(part: Sequence[int]) -> list[ProofResult]:
             stop = None if should_stop is None else (lambda row: should_stop(part[row]))
             phase = None if on_phase is None else partial(_phase_of_all, on_phase, part)
-            return _prove_rows(self.key, [witnesses[i] for i in part], backend, submitted, stop, phase)
+            chosen = [witnesses[i] for i in part]
+            return _prove_rows(self.key, chosen, backend, submitted, stop, phase, self.config.tables)
 
         parts = [indices[first : first + each] for first in range(0, len(indices), each)]
         return [result for part in self._run(prove_part, parts, [len(part) for part in parts]) for result in part]
@@ -285,6 +291,7 @@ def _prove_item(
     submitted: float,
     should_stop: ShouldStop | None,
     on_phase: OnPhase | None,
+    tables: TableStore | None,
 ) -> ProofResult:
     """Prove one item without verifying it; what goes wrong becomes the item's error."""
     begun = time.perf_counter()
@@ -292,7 +299,9 @@ def _prove_item(
     public_inputs: Limbs | None = None
     error: ProverError | None = None
     try:
-        proof = prove_unverified(pk, witness, backend, threads=threads, should_stop=should_stop, on_phase=on_phase)
+        proof = prove_unverified(
+            pk, witness, backend, threads=threads, should_stop=should_stop, on_phase=on_phase, tables=tables
+        )
         public_inputs = witness[1 : pk.metadata.public + 1].copy()
     except ProverError as refused:
         error = refused.with_traceback(None)  # its frames hold the witness
@@ -336,6 +345,7 @@ def _prove_rows(
     submitted: float,
     should_stop: ShouldStopItem | None,
     on_phase: OnPhase | None,
+    tables: TableStore | None,
 ) -> list[ProofResult]:
     """Prove items of a small circuit together without verifying them; what goes wrong becomes the items' error."""
     begun = time.perf_counter()
@@ -345,7 +355,7 @@ def _prove_rows(
     if shaped:
         rows = np.stack([witnesses[row] for row in shaped])
         try:
-            made = prove_rows(pk, rows, backend, should_stop=stop, on_phase=on_phase)
+            made = prove_rows(pk, rows, backend, should_stop=stop, on_phase=on_phase, tables=tables)
         except DeviceError as failed:
             made = [DeviceFault(f"backend {backend.name} failed: {failed}")] * len(shaped)
         except Exception as unexpected:  # noqa: BLE001 - as for single items

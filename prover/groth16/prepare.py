@@ -4,48 +4,27 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
-import numpy as np
-import numpy.typing as npt
-
-from kernels.curves import Group
 from prover.computed_once import ComputedOnce
-from prover.groth16.membership import is_infinity
-from prover.mapped_arrays import release_pages
+from prover.errors import BadInput
+from prover.groth16.key_bases import KeyBases
+from prover.groth16.key_queries import Query, queries_of_proof, queries_of_rows
 
 if TYPE_CHECKING:
-    from kernels.backend import Backend, Bases
-    from kernels.encoding import Limbs
+    from kernels.backend import Backend
     from prover.groth16.keys import ProvingKey
+    from prover.table_store import SharedTables, TableIdentity, TableStore
 
 _log = logging.getLogger(__name__)
 
+TABLE_BYTES = 256 << 20
+"""Memory for multiples of one key's points. A RingCT key of depth 3 uses 37 MiB of it; see the backend's load_bases."""
 
-@dataclass(frozen=True)
-class Query:
-    """Bases of one MSM: the points of a query that are not infinity, then a few single points.
-
-    Attributes
-    ----------
-    columns
-        ``int64``: positions in the query of the points kept.
-    """
-
-    bases: Bases
-    columns: npt.NDArray[np.int64]
-
-    def scalars(self, values: Limbs, *singles: int) -> Limbs:
-        """Scalars of the MSM, from a value for each point of the query and one for each single point."""
-        tail = np.frombuffer(b"".join(single.to_bytes(32, "little") for single in singles), dtype="<u8")
-        return np.concatenate([values[self.columns], tail.reshape(-1, 4)])
-
-    def rows_of_scalars(self, values: Limbs, *singles: Limbs) -> Limbs:
-        """The same for rows ``uint64[rows, points, 4]``, with a column ``uint64[rows, 4]`` for each single point."""
-        return np.concatenate([values[:, self.columns], *(single[:, np.newaxis] for single in singles)], axis=1)
+OF_PROOF: Final = "proof"
+OF_ROWS: Final = "rows"
 
 
 @dataclass(frozen=True)
@@ -66,12 +45,24 @@ class PreparedKey:
     c: Query
 
 
-_prepared: ComputedOnce[tuple[str, str], PreparedKey] = ComputedOnce(capacity=8)
+_prepared: Final[dict[str, ComputedOnce[tuple[str, str], KeyBases]]] = {
+    OF_PROOF: ComputedOnce(capacity=8),
+    OF_ROWS: ComputedOnce(capacity=8),
+}
+"""By purpose, then by key and backend."""
+
 _announced: set[str] = set()
 _announcing = threading.Lock()
 
 
-def prepare(pk: ProvingKey, backend: Backend, table_bytes: int | None = None) -> PreparedKey:
+def prepare(
+    pk: ProvingKey,
+    backend: Backend,
+    table_bytes: int | None = None,
+    tables: TableStore | None = None,
+    *,
+    wait: bool = False,
+) -> PreparedKey:
     """Load a key's queries into a backend; computed once for each key and backend, the last 8 are kept.
 
     Parameters
@@ -79,62 +70,59 @@ def prepare(pk: ProvingKey, backend: Backend, table_bytes: int | None = None) ->
     table_bytes
         Memory for multiples of the key's points, :data:`TABLE_BYTES` if not given. Whoever makes a single proof gives
         0: tables cost several proofs' time.
+    tables
+        Where this machine's processes share them; None to make them here.
+    wait
+        For shared tables that are being made, see :class:`~prover.groth16.key_bases.KeyBases`.
     """
     _announce_development(pk)
-    room = TABLE_BYTES if table_bytes is None else table_bytes
-    return _prepared.get((pk.key_id, backend.name), lambda: _prepare(pk, backend, room))
+    return PreparedKey(**_bases(pk, backend, OF_PROOF, table_bytes).get(tables, wait=wait))
+
+
+def prepare_rows(pk: ProvingKey, backend: Backend, tables: TableStore | None = None, *, wait: bool = False) -> Query:
+    """What C sums over in :mod:`prover.groth16.prove_rows`."""
+    return _bases(pk, backend, OF_ROWS).get(tables, wait=wait)["c"]
+
+
+def make_shared_tables(pk: ProvingKey, backend: Backend, wanted: TableIdentity) -> SharedTables:
+    """Make tables of a key for all processes of this machine.
+
+    Raises
+    ------
+    BadInput
+        If this process would not make the tables that are wanted.
+    """
+    if wanted.purpose not in _prepared:
+        raise BadInput(f"there are no tables for {wanted.purpose!r}")
+    return _new_bases(pk, backend, wanted.purpose, TABLE_BYTES).make_shared(wanted)
+
+
+def prepared_over(key_id: str, backend: Backend) -> list[TableIdentity]:
+    """The shared tables that a prepared key lies over."""
+    found = [kept.peek((key_id, backend.name)) for kept in _prepared.values()]
+    return [bases.shared for bases in found if bases is not None and bases.shared is not None]
 
 
 def pin_prepared(key_id: str, backend: Backend, *, pinned: bool) -> None:
     """Keep what was, or will be, prepared of a key, however many others are used; or no longer."""
-    for kept in (_prepared, _prepared_rows):
+    for kept in _prepared.values():
         kept.pin((key_id, backend.name), pinned=pinned)
 
 
-TABLE_BYTES = 256 << 20
-"""Memory for multiples of one key's points. A RingCT key of depth 3 uses 37 MiB of it; see the backend's load_bases."""
+def release_prepared(key_id: str, backend: Backend) -> None:
+    """Let go of what was prepared of a key, unless it is pinned."""
+    for kept in _prepared.values():
+        kept.release((key_id, backend.name))
 
 
-def _prepare(pk: ProvingKey, backend: Backend, table_bytes: int) -> PreparedKey:
-    key_bytes = sum(q.nbytes for q in (pk.a_query, pk.b_g1_query, pk.b_g2_query, pk.l_query, pk.h_query))
-
-    def query(group: Group, queries: Sequence[Limbs], *singles: Limbs) -> Query:
-        # Zero columns are common in B: their points are infinity and contribute nothing.
-        columns = [np.flatnonzero(~is_infinity(points)) for points in queries]
-        kept = np.concatenate([*map(_taken, queries, columns), np.stack(singles)])
-        share = table_bytes * kept.nbytes // (key_bytes + kept.nbytes)  # a query's tables in proportion to its points
-        starts = accumulate(map(len, queries[:-1]), initial=0)
-        places = np.concatenate([start + chosen for start, chosen in zip(starts, columns, strict=True)])
-        bases = backend.load_bases(pk.curve, group, kept, share)
-        for points in queries:
-            release_pages(points)  # a proof needs no more than the bases
-        return Query(bases, places)
-
-    return PreparedKey(
-        a=query("g1", [pk.a_query], pk.alpha_g1, pk.delta_g1),
-        b_g1=query("g1", [pk.b_g1_query], pk.beta_g1, pk.delta_g1),
-        b_g2=query("g2", [pk.b_g2_query], pk.beta_g2, pk.delta_g2),
-        c=query("g1", [pk.l_query, pk.h_query], pk.delta_g1),
-    )
+def _bases(pk: ProvingKey, backend: Backend, purpose: str, table_bytes: int | None = None) -> KeyBases:
+    room = TABLE_BYTES if table_bytes is None else table_bytes
+    return _prepared[purpose].get((pk.key_id, backend.name), lambda: _new_bases(pk, backend, purpose, room))
 
 
-_prepared_rows: ComputedOnce[tuple[str, str], Query] = ComputedOnce(capacity=8)
-
-
-def prepare_rows(pk: ProvingKey, backend: Backend) -> Query:
-    """What C sums over in :mod:`prover.groth16.prove_rows`: l, h, a and b_g1 queries, then alpha, beta, delta."""
-
-    def load() -> Query:
-        points = np.concatenate([pk.l_query, pk.h_query, pk.a_query, pk.b_g1_query])
-        columns = np.flatnonzero(~is_infinity(points))
-        kept = np.concatenate([points[columns], np.stack([pk.alpha_g1, pk.beta_g1, pk.delta_g1])])
-        return Query(backend.load_bases(pk.curve, "g1", kept, TABLE_BYTES), columns)
-
-    return _prepared_rows.get((pk.key_id, backend.name), load)
-
-
-def _taken(points: Limbs, columns: npt.NDArray[np.int64]) -> Limbs:
-    return points if len(columns) == len(points) else points[columns]
+def _new_bases(pk: ProvingKey, backend: Backend, purpose: str, table_bytes: int) -> KeyBases:
+    choose = queries_of_rows if purpose == OF_ROWS else queries_of_proof
+    return KeyBases(pk.key_id, purpose, pk.curve, backend, partial(choose, pk, table_bytes))
 
 
 def _announce_development(pk: ProvingKey) -> None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from kernels.backend import Backend
     from kernels.encoding import Limbs
     from prover.groth16.keys import ProvingKey
+    from prover.table_store import TableStore
 
 _log = logging.getLogger(__name__)
 
@@ -120,15 +121,17 @@ def prove_unverified(
     threads: int = 1,
     should_stop: ShouldStop | None = None,
     on_phase: OnPhase | None = None,
+    tables: TableStore | None = None,
 ) -> Proof:
     """Like :func:`prove`, but the caller must verify the proof before anyone sees it.
 
-    For batches, which are verified as a whole; not part of the public interface.
+    For batches, which are verified as a whole; not part of the public interface. ``tables`` is for
+    :func:`prover.groth16.prepare.prepare`.
     """
     threads = threads if pk.domain_size >= DOMAIN_WORTH_THREADS else 1
     with run_phase(Phase.CHECK_WITNESS, on_phase, should_stop):
         pk.r1cs.check(witness, backend, should_stop)
-    key = prepare(pk, backend)
+    key = prepare(pk, backend, tables=tables)
     order = pk.curve.fr.modulus
     r, s = rng.randbelow(order), rng.randbelow(order)
     with run_phase(Phase.WITNESS_MAP, on_phase, should_stop):

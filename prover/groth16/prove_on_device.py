@@ -25,8 +25,9 @@ from kernels.cuda.memory_plan import DoesNotFitError, halved, plan_chunks
 from kernels.cuda.msm import chunk_bytes, chunk_indexable, xyzz_bytes
 from kernels.encoding import limbs_from_ints
 from prover.errors import BadInput, Cancelled, ProverError, UnsatisfiedConstraint
+from prover.groth16.key_queries import Query
 from prover.groth16.phases import OnPhase, Phase, ShouldStop, run_phase
-from prover.groth16.prepare import PreparedKey, Query, prepare
+from prover.groth16.prepare import PreparedKey, prepare
 from prover.groth16.proof import Proof
 from prover.r1cs import validate_witness
 from prover.randomness import Randomness

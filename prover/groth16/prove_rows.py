@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from kernels.backend import Backend
     from kernels.encoding import Limbs
     from prover.groth16.keys import ProvingKey
+    from prover.table_store import TableStore
 
 MOST_CONSTRAINTS = 64
 """Domain size up to which proofs are made together: beyond, s A and r B_g1 cost less than a longer sum for C."""
@@ -43,6 +44,7 @@ def prove_rows(
     rng: Randomness = secrets,
     should_stop: Callable[[int], bool] | None = None,
     on_phase: OnPhase | None = None,
+    tables: TableStore | None = None,
 ) -> list[Outcome]:
     """Prove every witness, unverified: the caller must verify the proofs before anyone sees them.
 
@@ -54,6 +56,8 @@ def prove_rows(
         Asked for each row before and after.
     on_phase
         Called for each step with the seconds it took for all rows.
+    tables
+        See :func:`prover.groth16.prepare.prepare`.
 
     Returns
     -------
@@ -66,17 +70,23 @@ def prove_rows(
             outcomes[row] = outcomes[row] or error
     sound = [row for row, outcome in enumerate(outcomes) if outcome is None]
     if sound:
-        proofs = _prove(pk, witnesses if len(sound) == len(witnesses) else witnesses[sound], backend, rng, on_phase)
+        chosen = witnesses if len(sound) == len(witnesses) else witnesses[sound]
+        proofs = _prove(pk, chosen, backend, rng, on_phase, tables)
         for row, proof in zip(sound, proofs, strict=True):
             outcomes[row] = Cancelled("cancelled") if stop(row) else proof
     return [outcome for outcome in outcomes if outcome is not None]
 
 
 def _prove(
-    pk: ProvingKey, witnesses: Limbs, backend: Backend, rng: Randomness, on_phase: OnPhase | None
+    pk: ProvingKey,
+    witnesses: Limbs,
+    backend: Backend,
+    rng: Randomness,
+    on_phase: OnPhase | None,
+    tables: TableStore | None,
 ) -> list[Proof]:
     curve, order, rows = pk.curve, pk.curve.fr.modulus, len(witnesses)
-    key, together = prepare(pk, backend), prepare_rows(pk, backend)
+    key, together = prepare(pk, backend, tables=tables), prepare_rows(pk, backend, tables)
     blindings = [(rng.randbelow(order), rng.randbelow(order)) for _ in range(rows)]
     r, s = ([pair[side] for pair in blindings] for side in (0, 1))
     ones, r_limbs, s_limbs = limbs_from_ints([1] * rows, 4), limbs_from_ints(r, 4), limbs_from_ints(s, 4)

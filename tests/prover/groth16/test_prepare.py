@@ -23,7 +23,7 @@ def test_scalars_follow_the_bases(pk, backend):
 
 
 def test_a_key_is_prepared_once(pk, backend):
-    assert prepare(pk, backend) is prepare(pk, backend)
+    assert prepare(pk, backend).c is prepare(pk, backend).c
 
 
 def test_a_development_key_says_so_once(cubic, curve, backend, caplog):
