@@ -35,6 +35,7 @@ SETTINGS: Final = {
     "dashboard_port": "port of the Ray dashboard",
     "metrics_port": "port of the Prometheus metrics",
     "object_store_mib": "MiB of Ray's object store, 0 for Ray's choice",
+    "table_mib": "MiB of tables that workers share, 0 for a quarter of the object store",
     "worker_calls": "groups a worker has at once",
     "max_jobs": "unfinished jobs the queue holds",
     "max_mib": "MiB of witnesses the queue holds",

@@ -3,11 +3,15 @@
 It alone puts keys there: when the process that owns an object dies, readers lose the object even if that process comes
 back. This one computes nothing, loads no compiled code, and so has little reason to die; when it does, it reads the
 keys from disk again as they are asked for.
+
+Tables of the keys' points are made by workers, as the result of a call of the vault: so it owns those too, one copy on
+each node whose workers ask for them, and they outlive the worker that made them.
 """
 
 from __future__ import annotations
 
 import builtins
+import logging
 import os
 import threading
 from pathlib import Path
@@ -15,14 +19,22 @@ from typing import Any, Final
 
 import ray
 
+from cluster.node_tables import NodeTables, StoreSpace, Tables
 from prover.errors import ProverError
 from prover.key_marks import find_key, forget_marks, name_key, pin_key, read_marks
 from prover.key_store import list_keys, load_key, read_manifest, remove_key, save_key
+from prover.table_store import TABLES_GROUP, TableIdentity
 
 ACTOR_NAME: Final = "key-vault"
+_STORE: Final = "object_store_memory"
+_TABLES_SHARE: Final = 0.25
+"""Of a node's object store; waiting witnesses may take half (:mod:`cluster.offers`), the rest is for keys."""
+
 _CONCURRENT_CALLS: Final = 64
 _REPEATABLE: Final = 3
 """Restarts that a call survives which does the same however often it runs."""
+
+_log = logging.getLogger(__name__)
 
 Entry = tuple[dict[str, Any], dict[str, list[Any]]]
 """A key's manifest, and ``[reference]`` to each of its arrays: in a list, so that Ray does not resolve it."""
@@ -35,12 +47,21 @@ class KeyVault:
     ----------
     directory
         Where keys are stored, see :mod:`prover.key_store`.
+    namespace
+        Of the workers.
+    table_mib
+        Most memory of tables on a node; 0 for a quarter of its object store.
     """
 
-    def __init__(self, directory: str) -> None:
+    def __init__(self, directory: str, namespace: str, table_mib: int = 0) -> None:
         self._directory = Path(directory)
+        self._namespace = namespace
         self._entries: dict[str, Entry] = {}
         self._lock = threading.Lock()
+        self._table_limit = table_mib << 20
+        self._tables = NodeTables()
+        self._tables_lock = threading.Lock()  # of its own: reading a large key takes long
+        self._tables_made = 0
 
     def __repr__(self) -> str:
         return f"KeyVault({self._directory})"
@@ -62,6 +83,71 @@ class KeyVault:
                 self._entries[key_id] = manifest, {name: [ray.put(array)] for name, array in arrays.items()}
             return self._entries[key_id]
 
+    def tables(
+        self, wanted: TableIdentity, worker: str, node: str, held: dict[str, int], lost: str
+    ) -> builtins.list[Any]:
+        """Return ``[reference]`` to tables on a node, there or being made; an empty list if there will be none.
+
+        Where there are none, the worker that asks is asked to make them; that call's result is what is returned here
+        and to whoever asks next.
+
+        Parameters
+        ----------
+        held, lost
+            See :meth:`tables_held`.
+
+        Raises
+        ------
+        KeyNotFound, BadInput
+            If there is no such key, or it is damaged.
+        """
+        with self._tables_lock:
+            self._take_in(worker, node, held, lost)
+            found = self._tables.find(node, wanted.digest) or self._have_made(wanted, worker, node)
+            return [] if found is None else [found.reference]
+
+    def tables_held(self, worker: str, node: str, held: dict[str, int], lost: str) -> None:
+        """Take in which objects a worker holds, by name, with their bytes; and one that is not to be given out again.
+
+        Its maker died, or what it holds is wrong.
+        """
+        with self._tables_lock:
+            self._take_in(worker, node, held, lost)
+
+    def _take_in(self, worker: str, node: str, held: dict[str, int], lost: str) -> None:
+        self._tables.report(worker, node, held)
+        if lost:
+            _log.warning("tables that worker %s was given were lost or wrong", worker)
+            self._tables.drop(lost)
+
+    def _have_made(self, wanted: TableIdentity, worker: str, node: str) -> Tables | None:
+        read_manifest(self._directory, wanted.key_id)
+        if not self._tables.make_room(node, wanted.size_bytes, self._space(node)):
+            _log.warning(
+                "the object store has no room for tables of %d MiB of key %s; each worker makes its own",
+                wanted.size_bytes >> 20,
+                wanted.key_id[:16],
+            )
+            return None
+        try:
+            maker = ray.get_actor(worker, namespace=self._namespace)
+        except ValueError:  # it has just ended
+            return None
+        reference: Any = maker.make_tables.options(concurrency_group=TABLES_GROUP).remote(wanted)
+        made = Tables(wanted.key_id, reference.hex(), reference, wanted.size_bytes)
+        self._tables.add(node, wanted.digest, made)
+        self._tables_made += 1
+        return made
+
+    def _space(self, node: str) -> StoreSpace:
+        """Of a node's store. What is free Ray tells of all nodes together: too much, where there are several."""
+        nodes: Any = ray.nodes()  # type: ignore[no-untyped-call]
+        found = {described["NodeID"]: described["Resources"] for described in nodes}
+        total = found.get(node, {}).get(_STORE, 0.0)
+        available: Any = ray.available_resources()  # type: ignore[no-untyped-call]
+        free = min(total, available.get(_STORE, 0.0))
+        return StoreSpace(self._table_limit or int(_TABLES_SHARE * total), total, free)
+
     @ray.method(max_task_retries=_REPEATABLE)
     def add(self, folder: str) -> str:
         """Copy a key in from its folder, whose name is its id, and return the id.
@@ -81,7 +167,8 @@ class KeyVault:
     def list(self) -> list[dict[str, Any]]:
         """Describe every key on disk.
 
-        Metadata, ``key_id``, ``names``, whether it is ``pinned`` and ``loaded``; of a bad one its ``error``.
+        Metadata, ``key_id``, ``names``, whether it is ``pinned`` and ``loaded``, ``table_bytes`` of shared tables by
+        node; of a bad one its ``error``.
         """
         return [self._describe(key_id) for key_id in list_keys(self._directory)]
 
@@ -97,6 +184,8 @@ class KeyVault:
             remove_key(self._directory, key_id)
             self._entries.pop(key_id, None)
             forget_marks(self._directory, key_id)
+        with self._tables_lock:
+            self._tables.forget_key(key_id)
 
     @ray.method(max_task_retries=_REPEATABLE)
     def find(self, wanted: str) -> str:
@@ -148,6 +237,7 @@ class KeyVault:
             "names": builtins.list(marks.names),
             "pinned": marks.pinned,
             "loaded": key_id in self._entries,
+            "table_bytes": self._tables_of(key_id),
         }
         try:
             manifest = read_manifest(self._directory, key_id)
@@ -155,12 +245,29 @@ class KeyVault:
             return {**described, "error": str(error)}
         return {**described, **{name: value for name, value in manifest.items() if name != "arrays"}}
 
+    def _tables_of(self, key_id: str) -> dict[str, int]:
+        with self._tables_lock:
+            return self._tables.bytes_of(key_id)
+
     def health(self) -> dict[str, Any]:
-        """Answer: pid, and how many keys are in the object store."""
-        return {"pid": os.getpid(), "keys_loaded": len(self._entries)}
+        """Answer: pid, how many keys are in the object store, bytes of tables by node, and how often some were made."""
+        with self._tables_lock:
+            table_bytes, made = self._tables.bytes_by_node(), self._tables_made
+        return {
+            "pid": os.getpid(),
+            "keys_loaded": len(self._entries),
+            "table_bytes": table_bytes,
+            "tables_made": made,
+        }
 
 
-def start(namespace: str, directory: Path, *, detached: bool = False) -> Any:  # noqa: ANN401 - Ray's handles have no type
+def start(
+    namespace: str,
+    directory: Path,
+    *,
+    table_mib: int = 0,
+    detached: bool = False,
+) -> Any:  # noqa: ANN401 - Ray's handles have no type
     """Start the vault as a named actor and return its handle at once."""
     return (
         ray.remote(KeyVault)
@@ -173,5 +280,5 @@ def start(namespace: str, directory: Path, *, detached: bool = False) -> Any:  #
             max_task_retries=0,
             max_concurrency=_CONCURRENT_CALLS,
         )
-        .remote(str(directory))
+        .remote(str(directory), namespace, table_mib)
     )

@@ -96,7 +96,7 @@ class Actors:
         resources: Any = ray.cluster_resources()  # type: ignore[no-untyped-call]
         limits = scheduler_settings(settings, resources.get("object_store_memory", 0))
         service = fastpath.actor.start(namespace, settings=limits, metrics_factory=METRICS_FACTORY)
-        vault = key_vault.start(namespace, settings.key_dir, detached=detached)
+        vault = key_vault.start(namespace, settings.key_dir, table_mib=settings.table_mib, detached=detached)
         workers: dict[str, Any] = {}
         actors = cls(service, vault, workers, answer(service.metrics_address.remote()))
         end = time.monotonic() + settings.start_timeout_s

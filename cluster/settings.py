@@ -72,6 +72,11 @@ class Settings:
     object_store_mib: int = _setting(
         whole(0, 1 << 24), "size of Ray's object store in MiB; 0 lets Ray choose", default=0
     )
+    table_mib: int = _setting(
+        whole(0, 1 << 24),
+        "MiB of each machine's object store that tables of keys may take; 0 for a quarter of it",
+        default=0,
+    )
     worker_calls: int = _setting(
         whole(1, 64), "groups a worker has at once; with two, one is proved while another is verified", default=2
     )

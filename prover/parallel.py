@@ -25,6 +25,7 @@ from kernels.cuda.nvrtc import NvrtcError
 from prover.errors import BadInput, DeviceFault, InvalidProof, ProverError
 from prover.groth16.keys import ProvingKey
 from prover.groth16.phases import OnPhase, Phase, ShouldStop
+from prover.groth16.prepare import distrust_tables
 from prover.groth16.proof import Proof
 from prover.groth16.prove import ATTEMPTS, blames_backend, prove_unverified, unproven
 from prover.groth16.prove_rows import MOST_CONSTRAINTS, MOST_ROWS, prove_rows
@@ -211,6 +212,8 @@ class ParallelProver:
             if made_now and on_verifying is not None:
                 on_verifying(made_now)
             pending = self._invalid([(i, results[i]) for i in made_now], backend)
+            if pending and self.config.tables is not None and blames_backend(self.key):
+                distrust_tables(self.key, backend, self.config.tables)
         for index in pending:
             results[index] = replace(results[index], proof=None, public_inputs=None, error=unproven(self.key, backend))
         return BatchResult(tuple(results[i] for i in range(len(witnesses))), time.perf_counter() - started)

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from kernels.backend import Array
 
 SharedTables: TypeAlias = "tuple[str, dict[str, Array]]"
 """What lies in a store: the digest of its :class:`TableIdentity`, and an array ``uint64[rows, words]`` a query."""
+
+
+TABLES_GROUP: Final = "tables"
+"""Concurrency group of a worker's ``make_tables(wanted)``, so that calls that wait for it cannot block it."""
 
 
 class Coming(enum.Enum):

@@ -12,7 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,34 +21,26 @@ from ray.exceptions import GetTimeoutError, ObjectLostError, RayActorError, RayE
 
 import kernels
 from kernels.backend import Backend
-from kernels.cpu.compilation import Compiled, observe_compilation
-from kernels.cuda.device import DeviceError
 from kernels.cuda.device_backend import DeviceBackend, trusted_backend
-from kernels.cuda.nvrtc import NvrtcError
-from prover.circuits import get_circuit
 from prover.computed_once import ComputedOnce
+from prover.cpu_affinity import pin_process, usable_cpus
 from prover.errors import BadInput, DeviceFault, ProverError
-from prover.formats import open_zkey, read_r1cs
-from prover.groth16 import ProvingKey, validate_key
-from prover.groth16.key_consistency import check_key_for
 from prover.groth16.phases import Phase
-from prover.groth16.prepare import pin_prepared, prepare
 from prover.group import answer, refusal, witness_rows
 from prover.job_steps import JobSteps
-from prover.key_cache import shared_key
-from prover.key_store import load_key, save_key
+from prover.kept_keys import KeptKeys
+from prover.key_intake import KeyIntake
 from prover.parallel import ParallelProver, ProofResult, ProverConfig
 from prover.peak_memory import PeakMemory
 from prover.pool import ProverPool
+from prover.ready_kernels import ReadyKernels
+from prover.table_store import TABLES_GROUP, SharedTables, TableIdentity
 from prover.thread_rates import measure_thread_rates
-from prover.trusted_keys import validate_once
+from prover.vault import Lost, Unreachable, Vault
+from prover.vault_tables import VaultTables
 from prover.warm_up import warm_up
 
 _CURVES: Final = tuple(curve.name for curve in kernels.CURVES)
-_KEYS: Final = 16
-_KEY_ATTEMPTS: Final = 5
-_KEY_RETRY_S: Final = 0.5
-_VAULT_TIMEOUT_S: Final = 120.0
 _WITNESS_TIMEOUT_S: Final = 60.0
 _REPORT_TIMEOUT_S: Final = 1.0
 _CONCURRENT_CALLS: Final = 16
@@ -102,14 +94,16 @@ class ProverWorker:
         gpus: int = 0,
         control: tuple[str, str] = ("", ""),
     ) -> None:
-        _pin(cpus)
+        pin_process(cpus)
         self._name = name
-        self._vault_name, self._vault_namespace = vault
         self._key_directory = Path(key_directory)
         self._backend = self._choose_backend(backend, gpus)
         self._pool = ProverPool(threads)
-        self._keys: ComputedOnce[str, ProvingKey] = ComputedOnce(_KEYS)
-        self._warm: ComputedOnce[str, None] = ComputedOnce(len(kernels.CURVES))
+        self._kernels = ReadyKernels(self._backend)
+        self._intake = KeyIntake(self._key_directory, self._backend, self._kernels, threads)
+        self._vault = Vault(_VaultCalls(*vault), name)
+        self._tables = VaultTables(self._vault)
+        self._keys = KeptKeys(self._backend, self._kernels, self._vault.key, self._tables)
         self._control_name, self._control_namespace = control
         self._control: Any = None
         self._jobs = JobSteps()
@@ -117,8 +111,6 @@ class ProverWorker:
         self._lock = threading.Lock()
         self._restarting = False
         self._proofs = 0
-        self._started_at = time.monotonic()
-        self._compiled: list[Compiled] = []
         self._rates: ComputedOnce[str, dict[int, float]] = ComputedOnce(1)
         self._curves = tuple(curves)
         threading.Thread(target=self._warm_up, name="warm-up", daemon=True).start()
@@ -159,14 +151,14 @@ class ProverWorker:
         self._jobs.begin(job_ids)
         begun = self._report(job_ids, "running")
         try:
-            key = self._key(key_id)
-            self._make_ready(key.curve.name)
+            key = self._keys.get(key_id)
             references = [reference for (reference,) in witness_refs]
             witnesses = witness_rows({reference: _array(reference) for reference in set(references)}, references, rows)
             self._await(begun)
             present = [index for index, witness in enumerate(witnesses) if not isinstance(witness, ProverError)]
-            prover = ParallelProver(key, ProverConfig(self._key_directory, self._backend, len(rows)), self._pool)
-            prepare(key, self._backend)  # before memory is measured: tables stay
+            config = ProverConfig(self._key_directory, self._backend, len(rows), self._tables)
+            prover = ParallelProver(key, config, self._pool)
+            self._keys.prepare(key)  # before memory is measured: tables stay
             with self._memory.measured(key_id) as peak:
                 items = self._prove(
                     prover, [witnesses[index] for index in present], [job_ids[index] for index in present]
@@ -247,9 +239,7 @@ class ProverWorker:
         BadInput
             If there is no such circuit, curve or parameter.
         """
-        circuit = get_circuit(name, curve, **parameters)
-        self._make_ready(circuit.curve.name)
-        return shared_key(circuit, self._key_directory, self._backend, self._pool.threads).key_id
+        return self._intake.setup_circuit(name, curve, parameters)
 
     @ray.method(max_task_retries=_REPEATABLE)
     def load_key(self, key_id: str) -> float:
@@ -261,13 +251,18 @@ class ProverWorker:
             If there is no such key, or it is damaged.
         """
         started = time.perf_counter()
-        self._load(key_id)
+        self._keys.load(key_id)
         return time.perf_counter() - started
 
-    def _load(self, key_id: str) -> None:
-        key = self._key(key_id)
-        self._make_ready(key.curve.name)
-        prepare(key, self._backend)
+    def make_tables(self, wanted: TableIdentity) -> SharedTables:
+        """Make tables of a key for all workers of this machine: for the vault, which owns what it is given here.
+
+        Raises
+        ------
+        KeyNotFound, BadInput
+            If there is no such key, or this worker would make other tables than those wanted.
+        """
+        return self._keys.make_tables(wanted)
 
     @ray.method(max_task_retries=_REPEATABLE)
     def validate_key(self, folder: str) -> None:
@@ -278,10 +273,7 @@ class ProverWorker:
         KeyNotFound, BadInput
             See :func:`prover.key_store.load_key` and :func:`prover.groth16.validate_key`.
         """
-        path = Path(folder)
-        key = load_key(path.parent, path.name)
-        self._make_ready(key.curve.name)
-        validate_key(key, self._backend)
+        self._intake.validate_key(folder)
 
     @ray.method(max_task_retries=_REPEATABLE)
     def add_zkey(self, path: str, r1cs: str = "") -> str:
@@ -298,15 +290,7 @@ class ProverWorker:
         BadInput
             Naming what is wrong with a file, or how they differ.
         """
-        opened = open_zkey(path)
-        self._make_ready(opened.curve.name)
-        key = opened.proving_key(self._backend)
-        validate_once(key, self._key_directory, self._backend)
-        if r1cs:
-            system = read_r1cs(r1cs, self._backend).r1cs
-            check_key_for(key, system, self._backend, self._pool.threads)
-            key = replace(key, r1cs=system)
-        return save_key(key, self._key_directory)
+        return self._intake.add_zkey(path, r1cs)
 
     @ray.method(max_task_retries=_REPEATABLE)
     def pin_key(self, key_id: str, pinned: bool) -> None:
@@ -318,17 +302,12 @@ class ProverWorker:
             If there is no such key, or it is damaged.
         """
         if pinned:
-            self._load(key_id)
-        self._pin(key_id, pinned=pinned)
-
-    def _pin(self, key_id: str, *, pinned: bool) -> None:
+            self._keys.load(key_id)
         self._keys.pin(key_id, pinned=pinned)
-        pin_prepared(key_id, self._backend, pinned=pinned)
 
     @ray.method(max_task_retries=_REPEATABLE)
     def forget_key(self, key_id: str) -> None:
         """Let go of a key; the next job that needs it asks the vault again."""
-        self._pin(key_id, pinned=False)
         self._keys.forget(key_id)
 
     def release_key(self, key_id: str) -> None:
@@ -350,26 +329,6 @@ class ProverWorker:
         """Return the phase (:class:`prover.groth16.Phase`) that each of these jobs is in, of those that are proved."""
         return self._jobs(job_ids)
 
-    def _key(self, key_id: str) -> ProvingKey:
-        return self._keys.get(key_id, lambda: self._fetch(key_id))
-
-    def _fetch(self, key_id: str) -> ProvingKey:
-        """Map a key's arrays. They die with the vault, and are there again once it is back."""
-        for attempt in range(_KEY_ATTEMPTS):
-            try:
-                vault: Any = ray.get_actor(self._vault_name, namespace=self._vault_namespace)
-                manifest, references = ray.get(vault.get.remote(key_id), timeout=_VAULT_TIMEOUT_S)
-                names = list(references)
-                arrays = ray.get([references[name][0] for name in names], timeout=_VAULT_TIMEOUT_S)
-            except RayTaskError as error:  # first: it may be a RayActorError as well
-                raise error.cause from None
-            except (ObjectLostError, RayActorError, GetTimeoutError, ValueError) as error:  # ValueError: no such actor
-                _log.warning("key %s is not available (%s)", key_id[:16], type(error).__name__)
-                time.sleep(_KEY_RETRY_S * (attempt + 1))
-            else:
-                return ProvingKey.from_arrays(manifest, dict(zip(names, arrays, strict=True)))
-        raise DeviceFault(f"key {key_id} could not be fetched from the vault; look at its log")
-
     # --- state
 
     def health(self) -> dict[str, Any]:
@@ -384,7 +343,7 @@ class ProverWorker:
             If the kernels did not pass their first proof.
         """
         for curve in self._curves:
-            self._make_ready(curve)
+            self._kernels.await_curve(curve)
         pool = self._pool.stats()
         return {
             "name": self._name,
@@ -392,13 +351,13 @@ class ProverWorker:
             "backend": self._backend.name,
             "threads": self._pool.threads,
             "thread_rates": self._thread_rates(),
-            "cpus": sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [],
+            "cpus": usable_cpus(),
             "pool_tasks": pool.tasks,
             "pool_average_ms": pool.average_ms,
             "jobs": len(self._jobs),
             "proofs": self._proofs,
-            "uptime_s": time.monotonic() - self._started_at,
-            "kernels": len(self._compiled),
+            "uptime_s": self._kernels.uptime_s,
+            "kernels": len(self._kernels),
             "gpu": asdict(self._backend.health()) if isinstance(self._backend, DeviceBackend) else None,
         }
 
@@ -412,18 +371,12 @@ class ProverWorker:
         ``kernels`` counts those that are ready, ``compiled`` those among them that were not read from disk, and
         ``latest`` names the last.
         """
-        ready = list(self._compiled)
-        return {
-            "kernels": len(ready),
-            "compiled": sum(not kernel.from_cache for kernel in ready),
-            "latest": ready[-1].kernel if ready else "",
-            "seconds": time.monotonic() - self._started_at,
-        }
+        return self._kernels.progress()
 
     def _warm_up(self) -> None:
         for curve in self._curves:
             try:
-                self._make_ready(curve)
+                self._kernels.await_curve(curve)
             except Exception:  # noqa: BLE001 - health() raises it again, to whoever asks
                 _log.exception("the kernels of %s did not become ready", curve)
         self._load_pinned()
@@ -431,31 +384,11 @@ class ProverWorker:
     def _load_pinned(self) -> None:
         """Have the pinned keys at hand again after a restart."""
         try:
-            vault: Any = ray.get_actor(self._vault_name, namespace=self._vault_namespace)
-            for key_id in ray.get(vault.pinned.remote(), timeout=_VAULT_TIMEOUT_S):
-                self._load(key_id)
-                self._pin(key_id, pinned=True)
+            for key_id in self._vault.pinned():
+                self._keys.load(key_id)
+                self._keys.pin(key_id, pinned=True)
         except Exception:  # noqa: BLE001 - the first job that needs a key asks for it again
             _log.exception("the pinned keys are not all at hand")
-
-    def _make_ready(self, curve: str) -> None:
-        self._warm.get(curve, lambda: self._compile(curve))
-
-    def _compile(self, curve: str) -> None:
-        try:
-            if isinstance(self._backend, DeviceBackend):
-                self._backend.prepare_device()
-            with observe_compilation(self._compiled.append):
-                warm_up(curve, self._backend)
-        except (DeviceError, NvrtcError) as error:
-            raise DeviceFault(f"{error}; see `fastpath-prover doctor`") from None
-
-
-def _pin(cpus: Sequence[int]) -> None:
-    """Pin every thread of this process, and with them all that they will start."""
-    for task in Path("/proc/self/task").iterdir() if cpus else ():
-        with contextlib.suppress(ProcessLookupError):  # it has just ended
-            os.sched_setaffinity(int(task.name), cpus)
 
 
 def _array(reference: Any) -> Any:  # noqa: ANN401 - a reference to whatever its submitter put there
@@ -466,6 +399,54 @@ def _array(reference: Any) -> Any:  # noqa: ANN401 - a reference to whatever its
         return BadInput("the witnesses are gone with the client that submitted them; submit them again")
     except GetTimeoutError:
         return DeviceFault(f"the witnesses did not arrive within {_WITNESS_TIMEOUT_S:g} s; submit them again")
+
+
+class _VaultCalls:
+    """Implements :class:`prover.vault.VaultCalls` on Ray."""
+
+    def __init__(self, name: str, namespace: str) -> None:
+        self._name, self._namespace = name, namespace
+
+    @property
+    def node(self) -> str:
+        return str(ray.get_runtime_context().get_node_id())
+
+    def call(self, method: str, *arguments: Any, timeout_s: float) -> Any:  # noqa: ANN401
+        try:
+            return ray.get(self._method(method).remote(*arguments), timeout=timeout_s)
+        except RayTaskError as error:  # first: it may be a RayActorError as well
+            raise error.cause from None
+        except (RayActorError, GetTimeoutError, ValueError) as error:  # ValueError: no such actor
+            raise Unreachable(type(error).__name__) from None
+
+    def send(self, method: str, *arguments: Any) -> None:  # noqa: ANN401
+        with contextlib.suppress(RayActorError, ValueError):
+            self._method(method).remote(*arguments)
+
+    def _method(self, name: str) -> Any:  # noqa: ANN401
+        return getattr(ray.get_actor(self._name, namespace=self._namespace), name)
+
+    def get(self, references: Sequence[Any], timeout_s: float) -> list[Any]:
+        try:
+            return list(ray.get(list(references), timeout=timeout_s))
+        except RayTaskError as error:
+            cause = error.cause
+            known = isinstance(cause, ProverError)
+            raise (cause if known else DeviceFault(f"another worker failed: {type(cause).__name__}")) from None
+        except (RayActorError, ObjectLostError, GetTimeoutError) as error:
+            raise Lost(type(error).__name__) from None
+
+    def arrives(self, reference: Any, timeout_s: float) -> bool:  # noqa: ANN401
+        return bool(ray.wait([reference], timeout=timeout_s)[0])
+
+    def name(self, reference: Any) -> str:  # noqa: ANN401
+        return str(reference.hex())
+
+
+def actor_class(worker: type[ProverWorker]) -> Any:  # noqa: ANN401 - likewise
+    """The class of its actors: tables are made on a thread that no other call can take from them."""
+    decorate: Any = ray.remote(concurrency_groups={TABLES_GROUP: 1})  # type: ignore[call-overload]  # Ray takes it
+    return decorate(worker)
 
 
 def start(
@@ -488,7 +469,7 @@ def start(
     control = (control_name, namespace)
     arguments = (name, (vault_name, namespace), threads, str(key_directory), backend)
     return (
-        ray.remote(ProverWorker)
+        actor_class(ProverWorker)
         .options(
             name=name,
             namespace=namespace,

@@ -103,6 +103,15 @@ def prepared_over(key_id: str, backend: Backend) -> list[TableIdentity]:
     return [bases.shared for bases in found if bases is not None and bases.shared is not None]
 
 
+def distrust_tables(pk: ProvingKey, backend: Backend, tables: TableStore) -> None:
+    """Proofs of a key did not verify: if it lies over shared tables, give those up, for all who would map them."""
+    shared = prepared_over(pk.key_id, backend)
+    for identity in shared:
+        tables.refuse(identity)
+    for kept in _prepared.values() if shared else ():
+        kept.forget((pk.key_id, backend.name))
+
+
 def pin_prepared(key_id: str, backend: Backend, *, pinned: bool) -> None:
     """Keep what was, or will be, prepared of a key, however many others are used; or no longer."""
     for kept in _prepared.values():

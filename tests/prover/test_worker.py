@@ -20,17 +20,23 @@ def directory(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def worker(ray_cluster, directory):
+def vault_name(ray_cluster, directory):
     from cluster import key_vault
-    from prover.worker import ProverWorker
 
     namespace = f"worker-{uuid.uuid4()}"
     vault = key_vault.start(namespace, directory)
-    worker = ProverWorker("w0", (key_vault.ACTOR_NAME, namespace), 2, str(directory))
+    yield key_vault.ACTOR_NAME, namespace
+    ray_cluster.kill(vault)
+
+
+@pytest.fixture(scope="module")
+def worker(vault_name, directory):
+    from prover.worker import ProverWorker
+
+    worker = ProverWorker("w0", vault_name, 2, str(directory))
     worker.health()
     yield worker
     worker._pool.close()
-    ray_cluster.kill(vault)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +59,7 @@ def test_each_row_gets_its_proof_in_order(ray_cluster, worker, multiply_id, mult
     assert [answer["status"] for answer in answers] == ["ok"] * 3
     statements = [np.frombuffer(answer["public_inputs"], np.uint64).reshape(-1, 4) for answer in answers]
     assert np.array_equal(np.stack(statements), multiply.public_inputs(witnesses)[[3, 0, 2]])
-    verifying_key = worker._key(multiply_id).verifying_key
+    verifying_key = worker._keys.get(multiply_id).verifying_key
     groth16.verify_batch(verifying_key, [Proof.from_bytes(answer["payload"]) for answer in answers], statements)
     assert all(answer["seconds"] > 0 for answer in answers)
 
@@ -200,18 +206,18 @@ def test_it_tells_what_it_is_and_does(worker, multiply_id):
     assert progress["kernels"] >= progress["compiled"] >= 0
 
 
-def test_pinned_keys_are_at_hand_again_in_a_new_worker(ray_cluster, worker, multiply_id, directory):
+def test_pinned_keys_are_at_hand_again_in_a_new_worker(ray_cluster, vault_name, multiply_id, directory):
     from prover.worker import ProverWorker
 
-    vault = ray_cluster.get_actor(worker._vault_name, namespace=worker._vault_namespace)
+    vault = ray_cluster.get_actor(*vault_name)
     ray_cluster.get(vault.pin.remote(multiply_id, True))
-    again = ProverWorker("w1", (worker._vault_name, worker._vault_namespace), 1, str(directory))
+    again = ProverWorker("w1", vault_name, 1, str(directory))
     try:
         end = time.monotonic() + 60
-        while multiply_id not in again._keys._pinned:
+        while multiply_id not in again._keys._keys._pinned:
             assert time.monotonic() < end, "not loaded"
             time.sleep(0.05)
-        assert multiply_id in again._keys._futures
+        assert multiply_id in again._keys._keys._futures
     finally:
         again._pool.close()
         ray_cluster.get(vault.pin.remote(multiply_id, False))

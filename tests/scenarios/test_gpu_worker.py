@@ -15,7 +15,6 @@ CALLS_OF_A_START = 4_000
 @pytest.fixture
 def start_gpu_service(monkeypatch, start_service, tmp_path):
     """A service whose workers are one for the CPU and one for a GPU, or the latter alone."""
-    import ray
 
     import prover.worker
     from cluster import service
@@ -47,7 +46,7 @@ def start_gpu_service(monkeypatch, start_service, tmp_path):
             options = {"name": name, "num_cpus": 0, "max_restarts": -1, "max_task_retries": 0, "max_concurrency": 16}
             arguments = (name, (vault_name, namespace), threads, str(key_directory), backend)
             return (
-                ray.remote(Worker)
+                prover.worker.actor_class(Worker)
                 .options(namespace=namespace, **options)
                 .remote(*arguments, curves=("bls12_381",), gpus=gpus, control=(control_name, namespace))
             )
