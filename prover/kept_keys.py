@@ -53,6 +53,7 @@ class KeptKeys:
         prepare(key, self._backend, tables=self._tables, wait=True)
         if key.domain_size <= MOST_CONSTRAINTS:
             prepare_rows(key, self._backend, self._tables, wait=True)
+        self._tables.report()  # a vault that was restarted has not heard yet of what is at hand already
 
     def make_tables(self, wanted: TableIdentity) -> SharedTables:
         """Make tables for all workers of this machine.
