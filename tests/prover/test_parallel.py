@@ -8,7 +8,8 @@ from kernels import get_backend
 from kernels.encoding import points_from_ints
 from prover import groth16
 from prover.errors import BadInput, Cancelled, DeviceFault, UnsatisfiedConstraint
-from prover.groth16 import Phase
+from prover.groth16 import Phase, key_bases
+from prover.groth16.prepare import make_shared_tables, release_prepared
 from prover.parallel import ParallelProver, ProverConfig
 from prover.pool import ProverPool, get_pool_stats
 
@@ -169,3 +170,32 @@ def test_concurrent_batches_do_not_mix(parallel, multiply):
         thread.join()
     for batch, result in zip(batches, results, strict=True):
         assert [item.public_inputs.tolist() for item in result.items] == multiply.public_inputs(batch).tolist()
+
+
+def test_proofs_over_shared_tables_of_wrong_words_are_made_again_without_them(
+    multiply, multiply_key, pool, witnesses, monkeypatch
+):
+    backend = get_backend("portable")
+    monkeypatch.setattr(key_bases, "SHARED_FROM_BYTES", 1)
+    release_prepared(multiply_key.key_id, backend)
+    refused = []
+
+    class Store:
+        def get(self, wanted, *, wait):  # noqa: ARG002 - part of the interface
+            if wanted in refused:
+                return None
+            digest, arrays = make_shared_tables(multiply_key, backend, wanted)
+            return digest, {name: np.roll(table, 1, axis=0) for name, table in arrays.items()}
+
+        def refuse(self, wanted):
+            refused.append(wanted)
+
+    try:
+        config = ProverConfig(backend=backend, tables=Store())
+        result = ParallelProver(multiply_key, config, pool).prove_batch(witnesses)
+        assert {wanted.purpose for wanted in refused} == {"proof", "rows"}
+    finally:
+        release_prepared(multiply_key.key_id, backend)
+    assert result.errors == {}
+    statements = multiply.public_inputs(witnesses)
+    groth16.verify_batch(multiply_key.verifying_key, result.proofs, statements)
