@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
@@ -88,7 +89,7 @@ def _text(
         *fields({worker["name"]: _worker(console, worker) for worker in workers}),
         "",
         console.styled("keys", "bold"),
-        *(fields({key["key_id"][:16]: _key(key) for key in keys}) or ["  none yet"]),
+        *(fields({**{key["key_id"][:16]: _key(key) for key in keys}, **_tables(keys)}) or ["  none yet"]),
     ]
     return "\n".join(lines)
 
@@ -133,6 +134,17 @@ def _key(key: dict[str, Any]) -> str:
     parameters = "".join(f" {name}={value}" for name, value in key["parameters"].items())
     mark = ", development setup" if key["development"] else ""
     loaded = "in memory" if key["loaded"] else "on disk"
+    shared = sum(key.get("table_bytes", {}).values())
+    tables = f", {byte_size(shared)} of shared tables" if shared else ""
     return (
-        f"{key['circuit']}{parameters} on {key['curve']}, {counted(key['constraints'], 'constraint')}, {loaded}{mark}"
+        f"{key['circuit']}{parameters} on {key['curve']}, {counted(key['constraints'], 'constraint')}, "
+        f"{loaded}{tables}{mark}"
     )
+
+
+def _tables(keys: list[dict[str, Any]]) -> dict[str, str]:
+    """Memory of all keys' shared tables in each node's object store; of a single node that is told key by key."""
+    nodes = Counter[str]()
+    for key in keys:
+        nodes.update(key.get("table_bytes", {}))
+    return {f"node {node[:11]}": f"{byte_size(size)} of shared tables" for node, size in sorted(nodes.items())}

@@ -73,3 +73,14 @@ def test_a_draining_service_says_so():
 )
 def test_keys(more, expected):
     assert expected in shown(keys=[{**KEY, **more}])
+
+
+def test_shared_tables_are_told_by_key_and_by_node():
+    more = {"constraints": 2, "development": False}
+    first = {**KEY, **more, "table_bytes": {"n1" * 28: 2 << 20, "n2" * 28: 1 << 20}}
+    second = {**KEY, **more, "key_id": "cd" * 32, "table_bytes": {"n1" * 28: 3 << 20}}
+    text = shown(keys=[first, second])
+    assert "in memory, 3.0 MiB of shared tables\n" in text
+    assert "node n1n1n1n1n1n   5.0 MiB of shared tables\n" in text
+    assert "node n2n2n2n2n2n   1.0 MiB of shared tables" in text
+    assert "node" not in shown(keys=[{**KEY, **more, "table_bytes": {}}])
