@@ -34,7 +34,7 @@ class KeptKeys:
     def __init__(
         self, backend: Backend, kernels: ReadyKernels, fetch: Callable[[str], ProvingKey], tables: VaultTables
     ) -> None:
-        self._backend, self._kernels, self._fetch, self._tables = backend, kernels, fetch, tables
+        self._backend, self._kernels, self._fetch, self.tables = backend, kernels, fetch, tables
         self._keys: ComputedOnce[str, ProvingKey] = ComputedOnce(_KEYS)
 
     def get(self, key_id: str) -> ProvingKey:
@@ -45,15 +45,15 @@ class KeptKeys:
 
     def prepare(self, key: ProvingKey) -> None:
         """Derive what a job needs of a key, and wait for nothing."""
-        prepare(key, self._backend, tables=self._tables)
+        prepare(key, self._backend, tables=self.tables)
 
     def load(self, key_id: str) -> None:
         """Have all at hand that a proof needs, tables included: nobody waits for this but who prepares for jobs."""
         key = self.get(key_id)
-        prepare(key, self._backend, tables=self._tables, wait=True)
+        prepare(key, self._backend, tables=self.tables, wait=True)
         if key.domain_size <= MOST_CONSTRAINTS:
-            prepare_rows(key, self._backend, self._tables, wait=True)
-        self._tables.report()  # a vault that was restarted has not heard yet of what is at hand already
+            prepare_rows(key, self._backend, self.tables, wait=True)
+        self.tables.report()  # a vault that was restarted has not heard yet of what is at hand already
 
     def make_tables(self, wanted: TableIdentity) -> SharedTables:
         """Make tables for all workers of this machine.
@@ -79,4 +79,4 @@ class KeptKeys:
         """Let go of a key and its tables, unless it is pinned."""
         self._keys.release(key_id)
         release_prepared(key_id, self._backend)
-        self._tables.report()
+        self.tables.report()

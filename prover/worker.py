@@ -25,13 +25,11 @@ from kernels.cuda.device_backend import DeviceBackend, trusted_backend
 from prover.computed_once import ComputedOnce
 from prover.cpu_affinity import pin_process, usable_cpus
 from prover.errors import BadInput, DeviceFault, ProverError
-from prover.groth16.phases import Phase
-from prover.group import answer, refusal, witness_rows
+from prover.group import witness_rows
+from prover.group_prover import GroupProver
 from prover.job_steps import JobSteps
 from prover.kept_keys import KeptKeys
 from prover.key_intake import KeyIntake
-from prover.parallel import ParallelProver, ProofResult, ProverConfig
-from prover.peak_memory import PeakMemory
 from prover.pool import ProverPool
 from prover.ready_kernels import ReadyKernels
 from prover.table_store import TABLES_GROUP, SharedTables, TableIdentity
@@ -102,15 +100,14 @@ class ProverWorker:
         self._kernels = ReadyKernels(self._backend)
         self._intake = KeyIntake(self._key_directory, self._backend, self._kernels, threads)
         self._vault = Vault(_VaultCalls(*vault), name)
-        self._tables = VaultTables(self._vault)
-        self._keys = KeptKeys(self._backend, self._kernels, self._vault.key, self._tables)
+        self._keys = KeptKeys(self._backend, self._kernels, self._vault.key, VaultTables(self._vault))
         self._control_name, self._control_namespace = control
         self._control: Any = None
         self._jobs = JobSteps()
-        self._memory = PeakMemory()
-        self._lock = threading.Lock()
+        self._prover = GroupProver(
+            self._pool, self._backend, self._keys, self._jobs, lambda job_ids: self._report(job_ids, "verifying")
+        )
         self._restarting = False
-        self._proofs = 0
         self._rates: ComputedOnce[str, dict[int, float]] = ComputedOnce(1)
         self._curves = tuple(curves)
         threading.Thread(target=self._warm_up, name="warm-up", daemon=True).start()
@@ -155,45 +152,10 @@ class ProverWorker:
             references = [reference for (reference,) in witness_refs]
             witnesses = witness_rows({reference: _array(reference) for reference in set(references)}, references, rows)
             self._await(begun)
-            present = [index for index, witness in enumerate(witnesses) if not isinstance(witness, ProverError)]
-            config = ProverConfig(self._key_directory, self._backend, len(rows), self._tables)
-            prover = ParallelProver(key, config, self._pool)
-            self._keys.prepare(key)  # before memory is measured: tables stay
-            with self._memory.measured(key_id) as peak:
-                items = self._prove(
-                    prover, [witnesses[index] for index in present], [job_ids[index] for index in present]
-                )
+            return self._prover.prove(key, witnesses, job_ids)
         finally:
             if self._jobs.end(job_ids):
                 self._restart_without_device()
-        side_by_side = max(1, min(len(items), self._pool.threads))
-        answers = [refusal(witness) if isinstance(witness, ProverError) else {} for witness in witnesses]
-        for index, item in zip(present, items, strict=True):
-            answers[index] = answer(item, 0 if self._has_device else -(-peak.byte_count // side_by_side))
-        return answers
-
-    @property
-    def _has_device(self) -> bool:
-        """Whether it works in the memory of a device; its host's is then none of its jobs' concern."""
-        return isinstance(self._backend, DeviceBackend) and self._backend.health().work_bytes > 0
-
-    def _prove(self, prover: ParallelProver, witnesses: list[Any], job_ids: list[str]) -> tuple[ProofResult, ...]:
-        if not witnesses:
-            return ()
-        self._jobs.enter(job_ids, Phase.CHECK_WITNESS)
-        batch = prover.prove_batch(
-            witnesses,
-            should_stop=lambda index: self._jobs.is_cancelled(job_ids[index]),
-            on_phase=lambda index, phase, _seconds: self._jobs.ended(job_ids[index], phase),
-            on_verifying=lambda indices: self._verifying([job_ids[index] for index in indices]),
-        )
-        with self._lock:
-            self._proofs += len(batch.proofs)
-        return batch.items
-
-    def _verifying(self, job_ids: list[str]) -> None:
-        self._jobs.enter(job_ids, Phase.VERIFY)
-        self._report(job_ids, "verifying")
 
     def _report(self, job_ids: list[str], state: str) -> Any:  # noqa: ANN401 - an object reference, or None
         """Tell the control plane where jobs are; jobs do not depend on whether it hears."""
@@ -355,7 +317,7 @@ class ProverWorker:
             "pool_tasks": pool.tasks,
             "pool_average_ms": pool.average_ms,
             "jobs": len(self._jobs),
-            "proofs": self._proofs,
+            "proofs": self._prover.proofs,
             "uptime_s": self._kernels.uptime_s,
             "kernels": len(self._kernels),
             "gpu": asdict(self._backend.health()) if isinstance(self._backend, DeviceBackend) else None,

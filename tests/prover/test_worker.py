@@ -151,7 +151,7 @@ def test_it_tells_what_memory_a_proof_takes(ray_cluster, worker):
     for _ in range(2):  # the first call of a key is not measured
         answers = run(ray_cluster, worker, key_id, witnesses, [0, 1, 2, 3])
     (taken,) = {answer["peak_bytes"] for answer in answers}
-    vectors = 3 * 32 * worker._key(key_id).domain_size  # A z, B z and C z are there at once
+    vectors = 3 * 32 * worker._keys.get(key_id).domain_size  # A z, B z and C z are there at once
     assert vectors < taken < 1000 * vectors
 
 
