@@ -6,6 +6,7 @@ them, in about two minutes; later ones take a fraction.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
 from collections.abc import Callable
@@ -52,7 +53,6 @@ NOT_NEEDED = {
     "accumulate-bound-1": "an early end: what follows loops from first to below total",
     "merge_partials-bound-1": "likewise",
     "merge_partials-bound-2": "the loop also ends behind the last bucket",
-    "transform_up-barrier-2": "at the last level a thread writes the places that it reads behind it",
 }
 """Statements without which a kernel still keeps all rules, by the mutant's name."""
 
@@ -196,6 +196,21 @@ def test_every_mutant_is_reported(mutant):
     with pytest.raises(DefectError):
         _run(device, mutant.program)
     assert mutant.kernel in {report.kernel for report in device.reports}, mutant.statement
+
+
+@pytest.mark.parametrize("kernel", ["transform_down", "transform_up"])
+@pytest.mark.parametrize(("threads", "races"), [(32, False), (16, False), (24, True)])
+def test_transforms_need_blocks_that_divide_half_a_tile(kernel, threads, races):
+    """What lets them go without a barrier between the copies and the level of the greatest distance."""
+    device = EmulatedDevice(seed=2)
+    session = Session(device)
+    elements = Elements(session, CURVE)
+    with session.scope() as scope:
+        values, twiddles = elements.uploaded(scope, _scalars(1, 64)), elements.twiddles(scope, 6, inverse=False)
+        shape = [np.uint32(6), np.uint32(0), np.uint32(6), np.uint32(0)]
+        session.launch_blocks(elements.transforms, kernel, 1, threads, [values.memory, twiddles, *shape])
+        with pytest.raises(DefectError, match="race") if races else contextlib.nullcontext():
+            session.close()
 
 
 def test_mutants_cover_what_the_sources_have():
