@@ -14,18 +14,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
-from kernels.backend import (
-    Array,
-    Backend,
-    Bases,
-    CombinationAnswer,
-    EquationAnswer,
-    Interrupted,
-    PairingEquation,
-    SparseMatrix,
-)
+from kernels.backend import Array, Backend, Bases, Interrupted, SparseMatrix
 from kernels.cuda.device import DeviceFaultError, DeviceOutOfMemoryError
 from kernels.cuda.device_backend import DeviceHealth
 from kernels.cuda.elements import ELEMENT_BYTES, Elements, ResidentMatrix, Rows
@@ -42,6 +32,7 @@ from kernels.cuda.msm import (
     xyzz_bytes,
 )
 from kernels.cuda.msm_plan import MsmPlan, plan_msm
+from kernels.cuda.on_cpu import OnCpu
 from kernels.cuda.owner import DeviceOwner, Work
 from kernels.cuda.residents import new_token
 from kernels.cuda.session import STAGING_BYTES
@@ -71,7 +62,7 @@ class CudaBases:
     token: int
 
 
-class CudaBackend:
+class CudaBackend(OnCpu):
     """Implements :class:`kernels.backend.Backend` on one device.
 
     Parameters
@@ -171,32 +162,6 @@ class CudaBackend:
         """Multiples scalars[i] * points[i], by double-and-add."""
         points, scalars = check_multiples(curve, group, points, scalars)
         return self.owner.call(lambda work: _multiples(work, curve, group, points, scalars))
-
-    def on_curve(self, curve: Curve, group: Group, points: Array) -> npt.NDArray[np.bool_]:
-        """Whether each point has coordinates below p and lies on the curve. On the CPU."""
-        return self.cpu.on_curve(curve, group, points)
-
-    def in_subgroup(self, curve: Curve, group: Group, points: Array) -> npt.NDArray[np.bool_]:
-        """Whether each point on the curve has order dividing r. On the CPU."""
-        return self.cpu.in_subgroup(curve, group, points)
-
-    def pairing_product_is_one(self, curve: Curve, g1_points: Array, g2_points: Array) -> bool:
-        """Whether the product of e(P_i, Q_i) is one. On the CPU."""
-        return self.cpu.pairing_product_is_one(curve, g1_points, g2_points)
-
-    def load_equation(self, curve: Curve, p: Array, q: Array, bases: Array) -> PairingEquation:
-        """Prepare a pairing equation to be checked many times, on the CPU."""
-        return self.cpu.load_equation(curve, p, q, bases)
-
-    def check_equation(self, equation: PairingEquation, scalars: Array, a: Array, b: Array, c: Array) -> EquationAnswer:
-        """Check a pairing equation, on the CPU."""
-        return self.cpu.check_equation(equation, scalars, a, b, c)
-
-    def check_combination(
-        self, equation: PairingEquation, weights: Array, scalars: Array, a: Array, b: Array, c: Array
-    ) -> CombinationAnswer:
-        """Check equations at once, on the CPU."""
-        return self.cpu.check_combination(equation, weights, scalars, a, b, c)
 
     # --- field elements
 
