@@ -143,7 +143,7 @@ def _use_elements(session: Session, scope: Scope) -> None:
     matrix = SparseMatrix(np.arange(0, 15, 2), np.arange(14, dtype=np.int32) % 9, _scalars(14))
     vectors = elements.uploaded(scope, _scalars(3, 9))
     elements.sparse_product(elements.uploaded_matrix(scope, matrix), vectors, elements.allocate(scope, 3, 7))
-    elements.wrong_rows(scope, a, b, c, 26)
+    elements.wrong_rows(scope, a, b, c, 26, elements.constant(scope, 1))
     columns = scope.uploaded(np.arange(0, 26, 2, dtype=np.uint32))
     copied = Rows(scope.allocate(5 * 13 * 32), 5, 13)
     elements.copy_columns(a, 13, 13, copied, 0)
@@ -172,8 +172,8 @@ def _run(device: EmulatedDevice, program: str) -> None:
     session = Session(device, staging_bytes=1 << 12)
     with session.scope() as scope:
         USES[program](session, scope)
-        session.close()
-    session.close()
+        session.synchronize()
+    session.synchronize()
     device.close()
 
 
@@ -210,7 +210,7 @@ def test_transforms_need_blocks_that_divide_half_a_tile(kernel, threads, races):
         shape = [np.uint32(6), np.uint32(0), np.uint32(6), np.uint32(0)]
         session.launch_blocks(elements.transforms, kernel, 1, threads, [values.memory, twiddles, *shape])
         with pytest.raises(DefectError, match="race") if races else contextlib.nullcontext():
-            session.close()
+            session.synchronize()
 
 
 def test_mutants_cover_what_the_sources_have():

@@ -72,6 +72,6 @@ def test_residents_are_evicted_by_use(owner):
         residents.end_use()
         residents.shrink(0)
         assert len(residents) == 0
-        work.session.close()
+        work.session.synchronize()
 
     owner.call(run)
