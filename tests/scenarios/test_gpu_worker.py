@@ -8,8 +8,8 @@ from cluster.topology import WorkerPlan
 from tests.cuda_emulator import Faults
 
 pytestmark = pytest.mark.ray
-CALLS_OF_A_START = 4_000
-"""More than the calls of a device that its self-test and the warm-up make (under a thousand each)."""
+CALLS_OF_A_START = 2_000
+"""More than the calls of a device that its self-test and the warm-up make, 1,400; a batch makes some hundreds."""
 
 
 @pytest.fixture
