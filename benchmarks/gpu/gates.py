@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from benchmarks.gpu.machine_code import SHARED_BYTES_UNASKED, Listing
+from kernels.cuda.images import Program
 
 MOST_INSTRUCTIONS = {12: 400, 8: 200}
 """Of a Montgomery product, by its 32-bit words."""
@@ -25,12 +26,15 @@ def resource_failures(listed: Listing) -> Iterator[str]:
             yield f"{place} takes {one.shared_bytes} bytes of shared memory"
 
 
+def words_of(program: Program) -> int:
+    """32-bit words of the elements that a program multiplies."""
+    field = program.curve.fp if program.source == "msm" or program.field == "Fp" else program.curve.fr
+    return 2 * field.limbs
+
+
 def arithmetic_failures(listed: Listing) -> Iterator[str]:
     """Products that are longer than they need be, and squares that are not cheaper."""
-    program = listed.program
-    field = program.curve.fr if program.source == "ntt" or program.field == "Fr" else program.curve.fp
-    field = program.curve.fp if program.source == "msm" else field
-    words = 2 * field.limbs
+    program, words = listed.program, words_of(listed.program)
     products: dict[str, int] = {}
     for (kernel, function), found in listed.functions.items():
         place = f"{program.name} {kernel} {function} for {listed.target} by NVRTC {listed.compiler}"

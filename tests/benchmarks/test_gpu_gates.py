@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks.gpu.gates import arithmetic_failures, resource_failures
 from benchmarks.gpu.machine_code import find_nvdisasm, listing
+from benchmarks.gpu.table import overview, table_head, table_rows
 from benchmarks.gpu.targets import TARGETS, builds
 from kernels import BN254
 from kernels.cuda.images import Program, programs
@@ -25,7 +26,7 @@ def check(compiler, target, curve):
 @pytest.mark.parametrize(
     "build", list(builds(everything=False)), ids=lambda b: f"{b[0].version[0]}.{b[0].version[1]}-{b[1]}"
 )
-def test_both_majors_build_for_hopper(build, curve):
+def test_the_oldest_and_the_newest_build_for_old_and_new_cards(build, curve):
     check(*build, curve)
 
 
@@ -41,6 +42,9 @@ def test_both_majors_are_here_and_know_the_cards():
     majors = {compiler.version[0] for compiler in installed()}
     assert majors >= {12, 13}
     assert set(TARGETS) <= set(find_nvrtc().architectures())
+    assert {(one.version[0], target) for one, target in builds(everything=False)} >= {
+        (12, "sm_75"), (12, "sm_90"), (13, "sm_90"), (13, "sm_120"),
+    }  # fmt: skip
     assert min(compiler.version for compiler in installed()) == (12, 4)
 
 
@@ -55,6 +59,18 @@ def test_the_figures_are_read_from_what_was_compiled(curve):
     assert square.wide < product.wide
     assert listed.resources["scan_blocks"].shared_bytes == 1024
     assert listed.resources["sum_rows"].shared_bytes == 64 * 32 * curve.fp.limbs
+
+
+def test_the_table_names_compiler_card_and_every_kernel():
+    listed = listing(Program("elements", BN254), find_nvrtc(), "sm_90", DISASSEMBLER)
+    rows = [row.split() for row in table_rows(listed)]
+    assert len(rows) == len(listed.resources)
+    version = ".".join(map(str, listed.compiler))
+    assert all(row[:3] == [version, "sm_90", "bn254.elements.fr"] for row in rows)
+    assert [row[3] for row in rows] == list(listed.resources)
+    assert table_head().split()[:4] == ["NVRTC", "card", "program", "kernel"]
+    last = overview([listed]).splitlines()[-1]
+    assert last.startswith(f"| {version} | sm_90 | {max(one.registers for one in listed.resources.values())} (")
 
 
 def test_gates_close():
