@@ -7,10 +7,10 @@ import sys
 
 from benchmarks.gpu.cards import CARDS, EFFICIENCY
 from benchmarks.gpu.gates import arithmetic_failures, resource_failures
-from benchmarks.gpu.machine_code import find_nvdisasm, listing
+from benchmarks.gpu.machine_code import find_nvdisasm, index_listing, listing
 from benchmarks.gpu.model import Prediction, msm, ntt, proofs, sizes_of
 from benchmarks.gpu.table import overview, table_head, table_rows
-from benchmarks.gpu.targets import builds
+from benchmarks.gpu.targets import TARGETS, builds
 from kernels.cuda.images import programs
 from kernels.curves import CURVES
 from prover.circuits import get_circuit
@@ -35,6 +35,10 @@ def main() -> int:
             listings.append(listing(program, compiler, target, disassembler))
             failures += [*resource_failures(listings[-1]), *arithmetic_failures(listings[-1])]
             print("\n".join(table_rows(listings[-1])), flush=True)
+    for capability in TARGETS:
+        listings.append(index_listing(f"sm_{capability}", disassembler))
+        failures += resource_failures(listings[-1])
+        print("\n".join(table_rows(listings[-1])), flush=True)
     print(f"\n{overview(listings)}")
     if disassembler is None:
         print("nvdisasm is missing, so instructions are not counted: pip install nvidia-cuda-nvdisasm")

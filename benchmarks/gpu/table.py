@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from benchmarks.gpu.gates import words_of
 from benchmarks.gpu.machine_code import Instructions, Listing
+from kernels.cuda.images import IndexProgram
 
 _PRODUCTS = ("base_product", "element_product", "scalar_product")
 _SQUARES = ("base_squared", "element_squared")
 _COLUMNS = (
-    ("NVRTC", 6), ("card", 7), ("program", 18), ("kernel", 18), ("registers", -9), ("stack", -6), ("spills", -6),
+    ("compiler", 10), ("card", 7), ("program", 18), ("kernel", 18), ("registers", -9), ("stack", -6), ("spills", -6),
     ("shared", -6), ("threads", -7), ("warps", -5), ("product", -9), ("square", -9),
 )  # fmt: skip
 
@@ -25,22 +26,22 @@ def table_rows(listed: Listing) -> Iterator[str]:
     for one in listed.resources.values():
         sizes = (one.registers, one.stack_bytes, one.spill_bytes, one.shared_bytes, one.threads, one.warps)
         called = [_figures(listed, one.kernel, names) for names in (_PRODUCTS, _SQUARES)]
-        yield _line([_version(listed), listed.target, listed.program.name, one.kernel, *map(str, sizes), *called])
+        yield _line([listed.compiler_name, listed.target, listed.program.name, one.kernel, *map(str, sizes), *called])
 
 
 def overview(listings: Sequence[Listing]) -> str:
     """Markdown, for the documentation: the worst of each build."""
-    names = ("NVRTC", "card", "most registers", "spills", "most shared")
+    names = ("compiler", "card", "most registers", "spills", "most shared")
     functions = ("product, 12 words", "square", "product, 8 words", "square")
     lines = [f"| {' | '.join((*names, *functions))} |", "|---" * (len(names) + len(functions)) + "|"]
-    builds = {(listed.compiler, listed.target): None for listed in listings}
+    builds = {(listed.compiler_name, listed.target): None for listed in listings}
     for build in builds:
-        of = [listed for listed in listings if (listed.compiler, listed.target) == build]
+        of = [listed for listed in listings if (listed.compiler_name, listed.target) == build]
         resources = [one for listed in of for one in listed.resources.values()]
         worst = max(resources, key=lambda one: one.registers)
         spills, shared = sum(one.spill_bytes for one in resources), max(one.shared_bytes for one in resources)
         figures = [_worst(of, words, names) for words in (12, 8) for names in (_PRODUCTS, _SQUARES)]
-        cells = [_version(of[0]), build[1], f"{worst.registers} (`{worst.kernel}`)", str(spills), str(shared), *figures]
+        cells = [*build, f"{worst.registers} (`{worst.kernel}`)", str(spills), str(shared), *figures]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -51,10 +52,6 @@ def _line(cells: Sequence[str]) -> str:
         for cell, (_, width) in zip(cells, _COLUMNS, strict=True)
     ]
     return " ".join(padded).rstrip()
-
-
-def _version(listed: Listing) -> str:
-    return f"{listed.compiler[0]}.{listed.compiler[1]}"
 
 
 def _figures(listed: Listing, kernel: str, names: Sequence[str]) -> str:
@@ -71,7 +68,7 @@ def _worst(listings: Sequence[Listing], words: int, names: Sequence[str]) -> str
     found = [
         one
         for listed in listings
-        if words_of(listed.program) == words
+        if not isinstance(listed.program, IndexProgram) and words_of(listed.program) == words
         for (_, function), one in listed.functions.items()
         if function in names
     ]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from kernels.cuda.images import Program, image
+from kernels.cuda.images import AnyProgram, image
 
 if TYPE_CHECKING:
     from kernels.cuda.device import Argument, Device, Event, HostBytes, Kernel, Memory, Module, Stream
@@ -121,8 +121,8 @@ class Session:
 
     device: Device
     staging_bytes: int = STAGING_BYTES
-    _kernels: dict[tuple[Program, str], Kernel] = field(default_factory=dict, repr=False)
-    _modules: dict[Program, Module] = field(default_factory=dict, repr=False)
+    _kernels: dict[tuple[AnyProgram, str], Kernel] = field(default_factory=dict, repr=False)
+    _modules: dict[AnyProgram, Module] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         self.compute = self.device.new_stream()
@@ -133,19 +133,19 @@ class Session:
 
     # --- programs
 
-    def load(self, program: Program) -> Module:
+    def load(self, program: AnyProgram) -> Module:
         """Load a program, compiling it if this machine has not yet."""
         if program not in self._modules:
             self._modules[program] = self.device.load(image(program, self.device.target))
         return self._modules[program]
 
-    def launch(self, program: Program, name: str, threads: int, block: int, arguments: Sequence[Argument]) -> None:
+    def launch(self, program: AnyProgram, name: str, threads: int, block: int, arguments: Sequence[Argument]) -> None:
         """Queue a kernel with one thread for each of ``threads`` items, in blocks of ``block``; none for no items."""
         if threads > 0:
             self.launch_blocks(program, name, -(-threads // block), block, arguments)
 
     def launch_blocks(
-        self, program: Program, name: str, blocks: int, block: int, arguments: Sequence[Argument]
+        self, program: AnyProgram, name: str, blocks: int, block: int, arguments: Sequence[Argument]
     ) -> None:
         """Queue a kernel on ``blocks`` blocks."""
         key = program, name
