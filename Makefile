@@ -23,8 +23,8 @@ test: $(READY) ## run the tests
 test-gpu-full: $(READY) $(NVRTC_12_9)/.ready ## build the CUDA kernels with every compiler for every card, and emulate them at length
 	$(BIN)/pytest -m gpu_full
 
-gpu-report: $(READY) ## registers, spills and instructions of the CUDA kernels, and the times a model predicts
-	$(BIN)/python -m benchmarks.gpu
+gpu-report: $(READY) $(if $(ALL),$(NVRTC_12_9)/.ready) ## registers, spills and instructions of the CUDA kernels (ALL=1: every compiler, every card), and a model's times
+	$(BIN)/python -m benchmarks.gpu $(if $(ALL),--all)
 
 gpu-selftest: $(READY) ## on a machine with an NVIDIA GPU: install what it needs, test it, measure it against the model
 	$(BIN)/python -m benchmarks.gpu.selftest

@@ -7,9 +7,10 @@ import sys
 
 from benchmarks.gpu.cards import CARDS, EFFICIENCY
 from benchmarks.gpu.gates import arithmetic_failures, resource_failures
-from benchmarks.gpu.machine_code import Listing, find_nvdisasm, listing
+from benchmarks.gpu.machine_code import find_nvdisasm, index_listing, listing
 from benchmarks.gpu.model import Prediction, msm, ntt, proofs, sizes_of
-from benchmarks.gpu.targets import builds
+from benchmarks.gpu.table import overview, table_head, table_rows
+from benchmarks.gpu.targets import TARGETS, builds
 from kernels.cuda.images import programs
 from kernels.curves import CURVES
 from prover.circuits import get_circuit
@@ -20,48 +21,31 @@ _BATCH = 1000
 def main() -> int:
     """Print resources and instructions of every build asked for, then the model; return the exit status."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--all", action="store_true", help="every card with every NVRTC here, not sm_90 alone")
+    options.add_argument("--all", action="store_true", help="every card with every NVRTC here")
     options.add_argument("--model", action="store_true", help="the model alone")
     chosen = options.parse_args()
     disassembler, failures = find_nvdisasm(), list[str]()
     if chosen.model:
         print(_model())
         return 0
+    print(table_head(), flush=True)
+    listings = []
     for compiler, target in builds(everything=chosen.all):
-        for curve in CURVES:
-            for program in programs(curve):
-                listed = listing(program, compiler, target, disassembler)
-                failures += [*resource_failures(listed), *arithmetic_failures(listed)]
-                print(_resources(listed))
+        for program in (program for curve in CURVES for program in programs(curve)):
+            listings.append(listing(program, compiler, target, disassembler))
+            failures += [*resource_failures(listings[-1]), *arithmetic_failures(listings[-1])]
+            print("\n".join(table_rows(listings[-1])), flush=True)
+    for capability in TARGETS:
+        listings.append(index_listing(f"sm_{capability}", disassembler))
+        failures += resource_failures(listings[-1])
+        print("\n".join(table_rows(listings[-1])), flush=True)
+    print(f"\n{overview(listings)}")
     if disassembler is None:
         print("nvdisasm is missing, so instructions are not counted: pip install nvidia-cuda-nvdisasm")
     else:
         print(_model())
     print("\n".join(["", *failures]) if failures else "\nEvery gate holds.")
     return 1 if failures else 0
-
-
-def _resources(listed: Listing) -> str:
-    major, minor = listed.compiler
-    lines = [
-        f"\n{listed.program.name} for {listed.target} by NVRTC {major}.{minor}",
-        f"{'kernel':18}{'registers':>10}{'stack':>7}{'spills':>8}{'shared':>8}{'threads':>9}{'warps':>7}",
-    ]
-    for one in listed.resources.values():
-        figures = (one.registers, one.stack_bytes, one.spill_bytes, one.shared_bytes, one.threads, one.warps)
-        widths = (10, 7, 8, 8, 9, 7)
-        lines.append(
-            f"{one.kernel:18}" + "".join(f"{value:>{width}}" for value, width in zip(figures, widths, strict=True))
-        )
-    for (kernel, function), found in listed.functions.items():
-        if function.endswith(("_product", "_squared")) and kernel in {
-            "accumulate",
-            "multiply",
-            "square",
-            "transform_up",
-        }:
-            lines.append(f"  {kernel}: {function:16} {found.total:5} instructions, {found.wide} of them wide")
-    return "\n".join(lines)
 
 
 def _model() -> str:

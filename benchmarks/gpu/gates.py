@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from benchmarks.gpu.machine_code import SHARED_BYTES_UNASKED, Listing
+from kernels.cuda.images import IndexProgram, Program
 
 MOST_INSTRUCTIONS = {12: 400, 8: 200}
 """Of a Montgomery product, by its 32-bit words."""
@@ -16,7 +17,7 @@ LEAST_WIDE = {12: 260, 8: 110}
 def resource_failures(listed: Listing) -> Iterator[str]:
     """Spills, blocks that do not start, more shared memory than a block has unasked."""
     for one in listed.resources.values():
-        place = f"{listed.program.name} {one.kernel} for {listed.target} by NVRTC {listed.compiler}"
+        place = f"{listed.program.name} {one.kernel} for {listed.target} by {listed.compiler_name}"
         if one.spill_bytes:
             yield f"{place} spills {one.spill_bytes} bytes"
         if one.registers == 0 or one.blocks < 1:
@@ -25,15 +26,21 @@ def resource_failures(listed: Listing) -> Iterator[str]:
             yield f"{place} takes {one.shared_bytes} bytes of shared memory"
 
 
+def words_of(program: Program) -> int:
+    """32-bit words of the elements that a program multiplies."""
+    field = program.curve.fp if program.source == "msm" or program.field == "Fp" else program.curve.fr
+    return 2 * field.limbs
+
+
 def arithmetic_failures(listed: Listing) -> Iterator[str]:
     """Products that are longer than they need be, and squares that are not cheaper."""
     program = listed.program
-    field = program.curve.fr if program.source == "ntt" or program.field == "Fr" else program.curve.fp
-    field = program.curve.fp if program.source == "msm" else field
-    words = 2 * field.limbs
+    if isinstance(program, IndexProgram):  # it multiplies nothing
+        return
+    words = words_of(program)
     products: dict[str, int] = {}
     for (kernel, function), found in listed.functions.items():
-        place = f"{program.name} {kernel} {function} for {listed.target} by NVRTC {listed.compiler}"
+        place = f"{program.name} {kernel} {function} for {listed.target} by {listed.compiler_name}"
         if function in {"base_product", "element_product", "scalar_product"}:
             products[kernel] = found.wide
             if found.total > MOST_INSTRUCTIONS[words]:

@@ -12,7 +12,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kernels.cuda.images import Program, compile_program
+from kernels.cuda.images import INDEX, AnyProgram, IndexProgram, Program, compile_program
+from kernels.cuda.numba_compiler import compile_kernels, nvvm_version
 from kernels.cuda.nvrtc import Nvrtc
 
 REGISTERS_OF_A_MULTIPROCESSOR = 65536
@@ -93,11 +94,17 @@ class Listing:
         Instructions by kernel, and by kernel and called function: ``("accumulate", "base_product")``.
     """
 
-    program: Program
+    program: AnyProgram
     target: str
     compiler: tuple[int, int]
     resources: dict[str, Resources]
     functions: dict[tuple[str, str], Instructions]
+
+    @property
+    def compiler_name(self) -> str:
+        """For people: ``"NVRTC 13.0"``, or NVVM, through which Numba compiles."""
+        name = "NVVM" if isinstance(self.program, IndexProgram) else "NVRTC"
+        return f"{name} {self.compiler[0]}.{self.compiler[1]}"
 
     def called(self, kernel: str, function: str) -> Instructions:
         """A function that a kernel calls."""
@@ -120,6 +127,18 @@ def listing(program: Program, compiler: Nvrtc, target: str, disassembler: Path |
     compiled = compile_program(program, compiler, target, "--ptxas-options=-v")
     functions = _functions(compiled.image, disassembler) if disassembler else {}
     return Listing(program, target, compiler.version, _resources(compiled.log), functions)
+
+
+@functools.cache
+def index_listing(target: str, disassembler: Path | None = None) -> Listing:
+    """The same of the kernels that Numba compiles. Their shared memory nvJitLink does not tell; the PTX does."""
+    compiled = compile_kernels(target)
+    ptx = compile_kernels(target.replace("sm_", "compute_")).image.decode()
+    resources = _resources(compiled.log)
+    for kernel, size_bytes in re.findall(r"^\.shared .*\b(\w+)_shared_\d+\[(\d+)\]", ptx, re.MULTILINE):
+        resources[kernel].shared_bytes += int(size_bytes)
+    functions = _functions(compiled.image, disassembler) if disassembler else {}
+    return Listing(INDEX, target, nvvm_version(), resources, functions)
 
 
 def _resources(log: str) -> dict[str, Resources]:

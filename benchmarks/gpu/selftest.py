@@ -1,11 +1,12 @@
 """``make gpu-selftest``: the one command for a machine with a card. Install, test, sanitise, measure against the model.
 
-Installation, tests and sanitizer have time limits, six and a half minutes together; the self-test and the measurements
-run in this process without one. No card has timed the whole yet. Exits with 1 if a step fails.
+Every step is a process with a limit, under eight minutes together, whatever hangs. No card has timed the whole yet.
+Exits with 1 if a step fails or takes too long. ``python -m benchmarks.gpu.selftest STEP`` runs one without a limit.
 """
 
 from __future__ import annotations
 
+import functools
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import numpy as np
 from benchmarks.gpu.cards import CARDS, EFFICIENCY, Card
 from benchmarks.gpu.machine_code import find_nvdisasm
 from benchmarks.gpu.model import msm, ntt
+from benchmarks.gpu.steps import Step, run_steps, summary
 from kernels.cuda.backend import CudaBackend
 from kernels.cuda.inspection import inspect
 from kernels.cuda.self_test import self_test
@@ -24,39 +26,38 @@ from kernels.curves import BLS12_381
 from kernels.encoding import limbs_from_ints, points_from_ints
 from kernels.selection import cuda_backend
 
-_INSTALL_S, _TESTS_S, _SANITIZER_S = 120, 180, 90
 _SANITIZED = "from benchmarks.gpu.selftest import small; small()"
-_TOOLS = ("memcheck", "racecheck", "initcheck", "synccheck")
+_SANITIZERS = ("memcheck", "racecheck", "initcheck", "synccheck")
 _MEASURED = (12, 16, 20)
 _REPEATS = 3
-_FAILED = 1
 
 
-def main() -> int:
-    """Run every step that this machine has the means for; return the exit status."""
-    steps: list[tuple[str, Callable[[], bool]]] = [
-        ("installation", _install),
-        ("self-test", _self_test),
-        ("tests on the card", _tests),
-        ("compute-sanitizer", _sanitize),
-        ("against the model", _measure),
-    ]
-    for name, step in steps:
-        started = time.perf_counter()
-        print(f"== {name}", flush=True)
-        good = step()
-        print(f"== {name}: {'good' if good else 'FAILED'} in {time.perf_counter() - started:.0f} s", flush=True)
-        if not good:
-            return _FAILED
-    return 0
+def _own(name: str) -> tuple[str, ...]:
+    return sys.executable, "-m", "benchmarks.gpu.selftest", name
 
 
-def _run(command: Sequence[str], limit_s: float) -> bool:
-    try:
-        return subprocess.run(command, timeout=limit_s, check=False).returncode == 0  # noqa: S603 - our own commands
-    except subprocess.TimeoutExpired:
-        print(f"took longer than {limit_s} s: {' '.join(command)}")
-        return False
+STEPS = (
+    Step("installation", _own("installation"), 90, required=True),
+    Step("self-test", _own("self-test"), 60, required=True),
+    Step("tests on the card", (sys.executable, "-m", "pytest", "-q", "-m", "gpu", "tests"), 145),
+    *(Step(f"sanitizer {tool}", _own(tool), 20) for tool in _SANITIZERS),
+    Step("against the model", _own("model"), 70),
+)
+
+
+def main(arguments: Sequence[str] = ()) -> int:
+    """Run every step, or the one that is named; return the exit status."""
+    if not arguments:
+        results = run_steps(STEPS)
+        print(f"\n{summary(results)}")
+        return int(any(result.outcome != "good" for result in results))
+    own: dict[str, Callable[[], bool]] = {
+        "installation": _install,
+        "self-test": _self_test,
+        **{tool: functools.partial(_sanitize, tool) for tool in _SANITIZERS},
+        "model": _measure,
+    }
+    return int(not own[arguments[0]]())
 
 
 def _install() -> bool:
@@ -65,7 +66,8 @@ def _install() -> bool:
     problem = found.problem()
     if problem is not None and found.driver_cuda is not None and not found.cupy:
         extra = "cuda13" if found.driver_cuda[0] >= 13 else "cuda12"
-        if not _run([sys.executable, "-m", "pip", "install", "-q", f".[{extra}]"], _INSTALL_S):
+        install = [sys.executable, "-m", "pip", "install", "-q", f".[{extra}]"]
+        if subprocess.run(install, check=False).returncode:  # noqa: S603 - our own command
             return False
         problem = inspect().problem()
     if problem is not None:
@@ -83,10 +85,6 @@ def _self_test() -> bool:
     return True
 
 
-def _tests() -> bool:
-    return _run([sys.executable, "-m", "pytest", "-q", "-m", "gpu", "tests"], _TESTS_S)
-
-
 def small() -> None:
     """What compute-sanitizer watches: the self-test on one curve, where each kernel runs."""
     backend = cuda_backend()
@@ -94,13 +92,13 @@ def small() -> None:
     backend.close()
 
 
-def _sanitize() -> bool:
+def _sanitize(tool: str) -> bool:
     sanitizer = shutil.which("compute-sanitizer")
     if sanitizer is None:
         print("compute-sanitizer is not installed; it comes with the CUDA toolkit")
         return True
-    command = [sanitizer, "--error-exitcode", "1", "--tool"]
-    return all(_run([*command, tool, sys.executable, "-c", _SANITIZED], _SANITIZER_S / len(_TOOLS)) for tool in _TOOLS)
+    command = [sanitizer, "--error-exitcode", "1", "--tool", tool, sys.executable, "-c", _SANITIZED]
+    return subprocess.run(command, check=False).returncode == 0  # noqa: S603 - our own command
 
 
 def _measure() -> bool:
@@ -156,4 +154,4 @@ def _print(what: str, seconds: float, card: Card | None, log2_n: int, kind: str)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

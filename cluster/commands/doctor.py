@@ -172,6 +172,7 @@ def _gpu(settings: Settings, found: GpuInstallation) -> Iterator[Finding]:
         parts.append("CUDA {}.{}".format(*found.driver_cuda))
     parts += [f"cupy-cuda{major}x {version}" for major, version in found.cupy.items()]
     parts += ["NVRTC {}.{}".format(*version) for version in found.nvrtc]
+    parts += [f"numba-cuda {found.numba_cuda}"] if found.numba_cuda else []
     problem = found.problem()
     if problem is not None:
         yield Finding("GPU", wanted, f"{problem[0]} ({', '.join(parts)})", problem[1])

@@ -18,16 +18,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
-from kernels.backend import Array, Backend, Bases, CombinationAnswer, EquationAnswer, PairingEquation, SparseMatrix
+from kernels.backend import Array, Backend, Bases, SparseMatrix
 from kernels.cuda.backend import CudaBackend
 from kernels.cuda.break_even import measure_break_even
 from kernels.cuda.device import DeviceError, DeviceFaultError, DeviceOutOfMemoryError
 from kernels.cuda.device_backend import DeviceHealth, State
 from kernels.cuda.memory_plan import DoesNotFitError
 from kernels.cuda.nvrtc import NvrtcError
+from kernels.cuda.on_cpu import OnCpu
 from kernels.cuda.owner import Work
 from kernels.cuda.self_test import SelfTestError, self_test
 from kernels.curves import Curve, Group
@@ -44,7 +42,7 @@ class _TwoBases:
     cpu: Callable[[], Bases]
 
 
-class DispatchingBackend:
+class DispatchingBackend(OnCpu):
     """Implements :class:`kernels.backend.Backend` on a device and the CPU. Safe to share between threads.
 
     Parameters
@@ -184,32 +182,6 @@ class DispatchingBackend:
     def multiply_points(self, curve: Curve, group: Group, points: Array, scalars: Array) -> Array:
         """Multiples scalars[i] * points[i]. On the CPU, which verification must not share with the device."""
         return self.cpu.multiply_points(curve, group, points, scalars)
-
-    def on_curve(self, curve: Curve, group: Group, points: Array) -> npt.NDArray[np.bool_]:
-        """Whether each point has coordinates below p and lies on the curve. On the CPU."""
-        return self.cpu.on_curve(curve, group, points)
-
-    def in_subgroup(self, curve: Curve, group: Group, points: Array) -> npt.NDArray[np.bool_]:
-        """Whether each point on the curve has order dividing r. On the CPU."""
-        return self.cpu.in_subgroup(curve, group, points)
-
-    def pairing_product_is_one(self, curve: Curve, g1_points: Array, g2_points: Array) -> bool:
-        """Whether the product of e(P_i, Q_i) is one. On the CPU."""
-        return self.cpu.pairing_product_is_one(curve, g1_points, g2_points)
-
-    def load_equation(self, curve: Curve, p: Array, q: Array, bases: Array) -> PairingEquation:
-        """Prepare a pairing equation to be checked many times, on the CPU."""
-        return self.cpu.load_equation(curve, p, q, bases)
-
-    def check_equation(self, equation: PairingEquation, scalars: Array, a: Array, b: Array, c: Array) -> EquationAnswer:
-        """Check a pairing equation, on the CPU."""
-        return self.cpu.check_equation(equation, scalars, a, b, c)
-
-    def check_combination(
-        self, equation: PairingEquation, weights: Array, scalars: Array, a: Array, b: Array, c: Array
-    ) -> CombinationAnswer:
-        """Check equations at once, on the CPU."""
-        return self.cpu.check_combination(equation, weights, scalars, a, b, c)
 
     def ntt(
         self,

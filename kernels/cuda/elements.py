@@ -113,11 +113,13 @@ class Elements:
         threads = matrix.rows * vectors.count
         self.session.launch(self.program, "sparse_product", threads, _BLOCK, [*operands, *sizes])
 
-    def wrong_rows(self, scope: Scope, a: Rows, b: Rows, c: Rows, rows: int) -> Memory:
-        """``uint32[count]``: the least i below ``rows`` with a_i b_i / R != c_i / R in each row, or 2^32 - 1."""
+    def wrong_rows(self, scope: Scope, a: Rows, b: Rows, c: Rows, rows: int, one: Memory) -> Memory:
+        """``uint32[count]``: the least i below ``rows`` with a_i b_i / R != c_i / R in each row, or 2^32 - 1.
+
+        ``one`` is the :meth:`constant` 1.
+        """
         wrong = scope.allocate(4 * a.count)
         self.session.device.fill(wrong, 0xFF, self.session.compute)
-        one = self.constant(scope, 1)
         sizes: list[Argument] = [_U64(rows), _U64(a.length), _U64(a.count)]
         arguments: list[Argument] = [a.memory, b.memory, c.memory, one, *sizes, wrong]
         self.session.launch(self.program, "check_rows", rows * a.count, _BLOCK, arguments)

@@ -1,7 +1,7 @@
 """The programs that run on a device, compiled once per machine and kept on disk.
 
-A program is one of the ``.cu`` files for one curve (and group). Images live in a folder named by a hash of the sources
-and of the compiler, beside the CPU's compiled kernels.
+A program is one of the ``.cu`` files for one curve (and group), or the kernels that Numba compiles. Images live in a
+folder named by a hash of the sources and of the compiler, beside the CPU's compiled kernels.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import re
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -22,6 +23,7 @@ from typing import Literal
 
 from kernels.cpu.compilation import kernel_cache_folder
 from kernels.cuda.constants import constants_header
+from kernels.cuda.numba_compiler import compile_kernels, compiler_versions
 from kernels.cuda.nvrtc import Compilation, Nvrtc, find_nvrtc
 from kernels.curves import Curve, Group
 
@@ -63,6 +65,23 @@ class Program:
         return "\n".join([*defines, member, constants_header(self.curve), _expanded(f"{self.source}.cu", seen)])
 
 
+@dataclass(frozen=True)
+class IndexProgram:
+    """:mod:`kernels.cuda.index_kernels`, the same for every curve."""
+
+    name: str = "index"
+
+    def text(self) -> str:
+        """The source."""
+        return (resources.files("kernels.cuda") / "index_kernels.py").read_text(encoding="utf-8")
+
+
+INDEX = IndexProgram()
+
+
+AnyProgram = Program | IndexProgram
+
+
 def programs(curve: Curve) -> list[Program]:
     """All programs of a curve."""
     return [
@@ -87,7 +106,7 @@ def _expanded(name: str, seen: set[str]) -> str:
 
 
 @cache
-def program_text(program: Program) -> str:
+def program_text(program: AnyProgram) -> str:
     """:meth:`Program.text`, kept."""
     return program.text()
 
@@ -97,22 +116,28 @@ def compile_program(program: Program, compiler: Nvrtc, target: str, *options: st
     return compiler.compile(program_text(program), program.name, target, options)
 
 
-def image(program: Program, target: str, compiler: Nvrtc | None = None) -> bytes:
+def image(program: AnyProgram, target: str, compiler: Nvrtc | None = None) -> bytes:
     """The image of a program for a target, from disk or compiled (some seconds).
 
     Raises
     ------
     NvrtcError
-        If there is no NVRTC, or it does not know the target.
+        If there is no compiler, or it does not know the target.
     """
-    compiler = compiler or find_nvrtc()
-    stamp = hashlib.sha256(repr((program_text(program), target, compiler.version)).encode()).hexdigest()[:20]
+    if isinstance(program, IndexProgram):
+        return _kept(program, target, compiler_versions(), lambda: compile_kernels(target))
+    chosen = compiler or find_nvrtc()
+    return _kept(program, target, chosen.version, lambda: compile_program(program, chosen, target))
+
+
+def _kept(program: AnyProgram, target: str, version: tuple[object, ...], compiled: Callable[[], Compilation]) -> bytes:
+    stamp = hashlib.sha256(repr((program_text(program), target, version)).encode()).hexdigest()[:20]
     kept = _folder() / f"{program.name}.{target}.{stamp}"
     with _compiling:
         if kept.exists():
             return kept.read_bytes()
         started = time.perf_counter()
-        made = compile_program(program, compiler, target).image
+        made = compiled().image
         _log.info(
             "compiled %s for %s in %.1f s (kept for later runs)", program.name, target, time.perf_counter() - started
         )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-import importlib.metadata
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from kernels.cuda.numba_compiler import wheel_version
 from kernels.cuda.nvrtc import installed
 
 _NVIDIA_VENDOR = "0x10de"
@@ -35,6 +35,8 @@ class GpuInstallation:
         Installed CuPy wheels, by CUDA major: ``{12: "14.2.0"}``.
     nvrtc
         Versions of NVRTC that load.
+    numba_cuda
+        Version of numba-cuda; empty where it is not installed.
     """
 
     cards: int
@@ -42,6 +44,7 @@ class GpuInstallation:
     driver_cuda: tuple[int, int] | None
     cupy: dict[int, str]
     nvrtc: tuple[tuple[int, int], ...]
+    numba_cuda: str
 
     def problem(self) -> tuple[str, str] | None:
         """What keeps the GPU from being used, and what to do; None where nothing does."""
@@ -65,6 +68,8 @@ class GpuInstallation:
             yield f"{wheels[0]} needs a newer driver than one of CUDA {major}.{minor}", f"{remove} && {install}"
         if not [version for version in self.nvrtc if version[0] <= major]:
             yield "there is no NVRTC that the driver takes", install
+        if not self.numba_cuda:
+            yield "numba-cuda is not installed", install
 
 
 def inspect() -> GpuInstallation:
@@ -75,6 +80,7 @@ def inspect() -> GpuInstallation:
         _driver_cuda(),
         _cupy_wheels(),
         tuple(sorted(compiler.version for compiler in installed())),
+        wheel_version("numba-cuda"),
     )
 
 
@@ -107,10 +113,5 @@ def _driver_cuda() -> tuple[int, int] | None:
 
 
 def _cupy_wheels() -> dict[int, str]:
-    found = {}
-    for major in (11, 12, 13):
-        try:
-            found[major] = importlib.metadata.version(f"cupy-cuda{major}x")
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
+    versions = {major: wheel_version(f"cupy-cuda{major}x") for major in (11, 12, 13)}
+    return {major: version for major, version in versions.items() if version}

@@ -1,4 +1,4 @@
-"""Launch the kernels of :file:`sources/msm.cu`: bases and tables that stay, and sums of rows of scalars."""
+"""Launch :file:`sources/msm.cu` and the index kernels: bases and tables that stay, and sums of rows of scalars."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kernels.cuda.images import Program
+from kernels.cuda.images import INDEX, Program
 from kernels.cuda.msm_plan import MOST_ENTRIES, MsmPlan
 
 if TYPE_CHECKING:
@@ -103,16 +103,18 @@ def queue_sums(
     assert chunk_indexable(plan, rows, count)
     bucket_count = rows * plan.row_buckets
     total = rows * count
-    shape: list[Argument] = [_U32(count), _U64(total), _U32(plan.window_bits), _U32(plan.windows), _U32(plan.sets)]
+    shape: list[Argument] = [_U64(v) for v in (count, total, plan.window_bits, plan.windows, plan.sets)]
     with session.scope() as temporary:
         starts = temporary.zeros(4 * (bucket_count + 1))
-        session.launch(program, "count_digits", total, 256, [scalars, *shape, starts])
-        _scan(session, program, starts, bucket_count + 1)
+        digits = [*_words(scalars), *shape]
+        session.launch(INDEX, "count_digits", total, 256, [*digits, *_words(starts)])
+        _scan(session, starts, bucket_count + 1)
         cursors = temporary.allocate(4 * (bucket_count + 1))
         session.device.copy(cursors, starts, session.compute)
         most = total * plan.windows
         entries = temporary.allocate(4 * most)
-        session.launch(program, "scatter_digits", total, 256, [scalars, *shape, _U32(bases.n), cursors, entries])
+        scattered = [_U64(bases.n), *_words(cursors), *_words(entries)]
+        session.launch(INDEX, "scatter_digits", total, 256, [*digits, *scattered])
         buckets = temporary.zeros(bucket_count * size)
         _accumulate(session, bases, first, entries, starts, bucket_count, most, buckets)
         slice_bits = plan.set_slice_bits
@@ -154,12 +156,22 @@ def _accumulate(
             partials, segments, level = next_partials, following, level + 1
 
 
-def _scan(session: Session, program: Program, values: Memory, n: int) -> None:
+def _scan(session: Session, values: Memory, n: int) -> None:
     """Exclusive prefix sums of ``uint32[n]``, in place."""
     blocks = -(-n // SCAN_BLOCK)
     with session.scope() as scope:
         totals = scope.allocate(4 * blocks)
-        session.launch_blocks(program, "scan_blocks", blocks, 256, [values, values, totals, _U64(n)])
+        arguments = [*_words(values), *_words(totals), _U64(n)]
+        session.launch_blocks(INDEX, "scan_blocks", blocks, 256, arguments)
         if blocks > 1:
-            _scan(session, program, totals, blocks)
-            session.launch_blocks(program, "add_offsets", blocks, 256, [values, totals, _U64(n)])
+            _scan(session, totals, blocks)
+            session.launch_blocks(INDEX, "add_offsets", blocks, 256, arguments)
+
+
+def _words(memory: Memory) -> list[Argument]:
+    """``uint32[n]`` as a kernel of Numba takes an array: two owners, items, bytes of one, the place, shape, strides.
+
+    Kernels do not read the owners; any pointer will do.
+    """
+    items = _U64(memory.size_bytes // 4)
+    return [memory, memory, items, _U64(4), memory, items, _U64(4)]

@@ -45,7 +45,7 @@ class Work:
     def make_room(self) -> None:
         """After an allocation failed: give back all that is not in use."""
         self.residents.shrink(0)
-        self.session.compute.synchronize()
+        self.session.synchronize()
         self.device.trim()
 
 
@@ -109,7 +109,7 @@ class DeviceOwner:
             run()
         if self._work is not None:
             with contextlib.suppress(DeviceError):  # a lost device has nothing queued any more
-                self._work.session.close()
+                self._work.session.synchronize()
         self._work = None
 
     def _run(self, job: Callable[[Work], Result]) -> Result:

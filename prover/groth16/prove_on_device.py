@@ -2,13 +2,15 @@
 
 The steps are those of :mod:`prover.groth16.prove` and :mod:`prover.groth16.witness_map`, over rows of witnesses. The
 witnesses go up once; products, transforms and the scalars of H stay there; the sums of bucket sets come back. What a
-key needs (matrices, columns, twiddles, bases with their tables) stays on the device while there is room.
+key needs (matrices, columns, twiddles, bases with their tables) stays on the device while there is room. A batch that
+does not fit at once is proved in parts, each of which goes up while the device computes the one before.
 """
 
 from __future__ import annotations
 
+import contextlib
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,13 +18,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from kernels.cuda.backend import finished_sums, queued_sums, resident_bases
 from kernels.cuda.device import DeviceOutOfMemoryError
 from kernels.cuda.elements import ELEMENT_BYTES, Elements, ResidentMatrix, Rows
 from kernels.cuda.host_points import combine, lifted
 from kernels.cuda.images import Program
-from kernels.cuda.memory_plan import DoesNotFitError, halved, plan_chunks
-from kernels.cuda.msm import chunk_bytes, chunk_indexable, xyzz_bytes
+from kernels.cuda.jobs import finished_sums, queued_sums, resident_bases, smaller_chunks
+from kernels.cuda.memory_plan import DoesNotFitError, plan_chunks
+from kernels.cuda.msm import ResidentBases, chunk_bytes, chunk_indexable, xyzz_bytes
 from kernels.encoding import limbs_from_ints
 from prover.errors import BadInput, Cancelled, ProverError, UnsatisfiedConstraint
 from prover.groth16.key_queries import Query
@@ -37,12 +39,18 @@ if TYPE_CHECKING:
     from kernels.cuda.device import Argument, Memory
     from kernels.cuda.device_backend import DeviceBackend
     from kernels.cuda.owner import Work
-    from kernels.cuda.session import Scope
+    from kernels.cuda.session import Arrival, Download, Scope
     from kernels.encoding import Limbs
     from prover.groth16.keys import ProvingKey
 
 _NO_ROW = 2**32 - 1
 _QUERIES = ("a", "b_g1", "b_g2", "c")
+_STEPS = ((Phase.MSM_A, "a"), (Phase.MSM_B_G1, "b_g1"), (Phase.MSM_B_G2, "b_g2"), (Phase.MSM_C, "c"))
+
+_SINGLES = {"a": (0, 2), "b_g1": (2, 2), "b_g2": (2, 2), "c": (4, 1)}
+"""Behind a row's witness stand 1, r, 1, s, -r s: the scalars of the points that each query has besides its columns."""
+
+_SINGLE_COLUMNS = 5
 
 Outcome = Proof | ProverError
 
@@ -105,6 +113,23 @@ class _Blinding:
     s: int
 
 
+@dataclass(frozen=True)
+class _Part:
+    """Rows of a batch that are on the device together."""
+
+    indices: Sequence[int]
+    blindings: Sequence[_Blinding]
+
+
+@dataclass(frozen=True)
+class _Queued:
+    """What the device computes of a part; nothing of one that was cancelled."""
+
+    part: _Part
+    sums: dict[str, tuple[ResidentBases, Download]]
+    wrong_rows: Download | None
+
+
 class _DeviceProver:
     """One batch of one key."""
 
@@ -130,20 +155,43 @@ class _DeviceProver:
         for name in _QUERIES:
             resident_bases(work, self._bases(name))  # first, so that the plan sees what memory they leave
         chunks = plan_chunks("a proof", len(witnesses), 1, work.free_bytes(), self._row_bytes, self._indexable)
-        while len(outcomes) < len(witnesses):
-            done = len(outcomes)
-            part = slice(done, done + chunks.rows)
-            work.session.scratch.begin()
+        scratch = work.session.scratch
+        while (done := len(outcomes)) < len(witnesses):
+            scratch.begin()
             try:
-                outcomes += self._prove_rows(work, indices[part], np.stack(list(witnesses[part])))
-                self.peak_bytes = max(self.peak_bytes, -(-work.session.scratch.most_bytes // len(indices[part])))
+                with contextlib.closing(self._by_parts(work, indices[done:], witnesses[done:], chunks.rows)) as made:
+                    for some in made:
+                        outcomes += some
+                        self.peak_bytes = max(self.peak_bytes, -(-scratch.most_bytes // len(some)))
+                        scratch.begin()
             except DeviceOutOfMemoryError:
-                work.make_room()
-                smaller = halved(chunks)
-                if smaller is None:
-                    raise
-                chunks = smaller
+                chunks = smaller_chunks(work, chunks)
         return outcomes
+
+    def _by_parts(
+        self, work: Work, indices: Sequence[int], witnesses: Sequence[Limbs], rows: int
+    ) -> Generator[list[Outcome | None], None, None]:
+        """Outcomes of ``rows`` rows at a time. While the device computes a part, the next one is on its way."""
+        parts = (self._drawn(indices[at : at + rows], witnesses[at : at + rows]) for at in range(0, len(indices), rows))
+        queued: _Queued | None = None
+        with contextlib.closing(work.session.ahead(parts)) as arrivals:
+            for part, arrival in arrivals:
+                if queued is not None:
+                    yield self._finished(work, queued)
+                queued = self._queued(work, part, arrival)
+        if queued is not None:
+            yield self._finished(work, queued)
+
+    def _drawn(self, indices: Sequence[int], witnesses: Sequence[Limbs]) -> tuple[_Part, Limbs]:
+        """A part with its blindings, and what goes up of it: witnesses, each with its single scalars behind it."""
+        order, variables = self._curve.fr.modulus, self._pk.r1cs.variables
+        blindings = [_Blinding(self._rng.randbelow(order), self._rng.randbelow(order)) for _ in indices]
+        singles = [v for b in blindings for v in (1, b.r, 1, b.s, -b.r * b.s % order)]
+        rows = np.empty((len(indices), variables + _SINGLE_COLUMNS, 4), np.uint64)
+        for row, witness in zip(rows, witnesses, strict=True):
+            row[:variables] = witness
+        rows[:, variables:] = limbs_from_ints(singles, 4).reshape(len(indices), _SINGLE_COLUMNS, 4)
+        return _Part(indices, blindings), rows
 
     def _bases(self, name: str) -> Bases:
         query: Query = getattr(self._key, name)
@@ -153,8 +201,8 @@ class _DeviceProver:
         return bases
 
     def _row_bytes(self, rows: int, _points: int) -> int:
-        """Memory of a part: its elements, and the largest of the four multiplications."""
-        elements = self._pk.r1cs.variables + 4 * self._n
+        """Memory of a part: its elements, those of the next, and the largest of the four multiplications."""
+        elements = 2 * (self._pk.r1cs.variables + _SINGLE_COLUMNS) + 4 * self._n
         workspaces = []
         for name in _QUERIES:
             bases = self._bases(name)
@@ -168,62 +216,58 @@ class _DeviceProver:
     def _stopped(self, indices: Sequence[int]) -> bool:
         return all(self._should_stop(index) for index in indices)
 
-    def _prove_rows(self, work: Work, indices: Sequence[int], witnesses: Limbs) -> list[Outcome | None]:
-        """Prove a part of the batch; None for what was cancelled."""
-        order = self._curve.fr.modulus
-        blindings = [_Blinding(self._rng.randbelow(order), self._rng.randbelow(order)) for _ in indices]
-        stop: ShouldStop = partial(self._stopped, indices)
+    def _queued(self, work: Work, part: _Part, arrival: Arrival) -> _Queued:
+        """Queue everything up to the sums of a part; waits for nothing."""
+        elements, count = Elements(work.session, self._curve), len(part.indices)
+        stop: ShouldStop = partial(self._stopped, part.indices)
+        sums, wrong_rows = {}, None
         try:
-            proofs, wrong = self._make(work, witnesses, blindings, stop)
+            with work.session.scope() as scope:
+                with run_phase(Phase.CHECK_WITNESS, self._on_phase, stop):
+                    z = Rows(arrival.take(), count, self._pk.r1cs.variables + _SINGLE_COLUMNS)
+                    a, b = (self._product(work, scope, elements, z, name) for name in ("a", "b"))
+                    if self._pk.r1cs.c is None:  # as in a key from a .zkey file; the witness map makes c from a and b
+                        c = elements.zeros(scope, z.count, self._n)
+                    else:
+                        c = self._product(work, scope, elements, z, "c")
+                        one = self._constant(work, elements, 1)
+                        wrong = elements.wrong_rows(scope, a, b, c, self._pk.r1cs.constraints, one)
+                        wrong_rows = work.session.download(wrong, np.uint32, (count,))
+                with run_phase(Phase.WITNESS_MAP, self._on_phase, stop):
+                    h = self._witness_map(work, elements, z, a, b, c)
+                for phase, name in _STEPS:
+                    with run_phase(phase, self._on_phase, stop), work.session.scope() as inner:
+                        scalars = self._scalars(work, inner, elements, name, z, h)
+                        bases = resident_bases(work, self._bases(name))
+                        sums[name] = bases, queued_sums(work, bases, scalars.memory, count)
+        except Cancelled:
+            return _Queued(part, {}, None)
+        return _Queued(part, sums, wrong_rows)
+
+    def _finished(self, work: Work, queued: _Queued) -> list[Outcome | None]:
+        """Wait for the sums of a part and make proofs of them; None for what was cancelled."""
+        curve, indices = self._curve, queued.part.indices
+        if not queued.sums:
+            return [None] * len(indices)
+        A, B_g1, B, C = (finished_sums(*queued.sums[name]) for name in _QUERIES)
+        try:
+            with run_phase(Phase.MSM_C, self._on_phase, partial(self._stopped, indices)):
+                C = self._blinded(work, A, B_g1, C, queued.part.blindings)
         except Cancelled:
             return [None] * len(indices)
+        wrong = queued.wrong_rows.result().tolist() if queued.wrong_rows is not None else [_NO_ROW] * len(indices)
         outcomes: list[Outcome | None] = []
-        for index, proof, row in zip(indices, proofs, wrong, strict=True):
+        for i, (index, row) in enumerate(zip(indices, wrong, strict=True)):
             if row != _NO_ROW:
                 names = self._pk.r1cs.constraint_names
                 outcomes.append(UnsatisfiedConstraint(row, names[row] if names else ""))
             else:
-                outcomes.append(None if self._should_stop(index) else proof)
+                outcomes.append(None if self._should_stop(index) else Proof(curve.name, A[i], B[i], C[i]))
         return outcomes
 
-    def _make(
-        self, work: Work, witnesses: Limbs, blindings: Sequence[_Blinding], stop: ShouldStop
-    ) -> tuple[list[Proof], list[int]]:
-        elements, curve, count = Elements(work.session, self._curve), self._curve, len(witnesses)
-        one_r = limbs_from_ints([v for b in blindings for v in (1, b.r)], 4).reshape(count, 2, 4)
-        one_s = limbs_from_ints([v for b in blindings for v in (1, b.s)], 4).reshape(count, 2, 4)
-        order = curve.fr.modulus
-        minus_rs = limbs_from_ints([-b.r * b.s % order for b in blindings], 4).reshape(count, 1, 4)
-        with work.session.scope() as scope:
-            with run_phase(Phase.CHECK_WITNESS, self._on_phase, stop):
-                z = elements.uploaded(scope, witnesses)
-                a, b = (self._product(work, scope, elements, z, name) for name in ("a", "b"))
-                wrong_rows = None
-                if self._pk.r1cs.c is None:  # as in a key from a .zkey file; the witness map makes c from a and b
-                    c = elements.zeros(scope, z.count, self._n)
-                else:
-                    c = self._product(work, scope, elements, z, "c")
-                    wrong = elements.wrong_rows(scope, a, b, c, self._pk.r1cs.constraints)
-                    wrong_rows = work.session.download(wrong, np.uint32, (count,))
-            with run_phase(Phase.WITNESS_MAP, self._on_phase, stop):
-                h = self._witness_map(work, scope, elements, z, a, b, c)
-            sums = {}
-            steps = (
-                (Phase.MSM_A, "a", one_r),
-                (Phase.MSM_B_G1, "b_g1", one_s),
-                (Phase.MSM_B_G2, "b_g2", one_s),
-                (Phase.MSM_C, "c", minus_rs),
-            )
-            for phase, name, singles in steps:
-                with run_phase(phase, self._on_phase, stop), work.session.scope() as inner:
-                    scalars = self._scalars(work, inner, elements, name, z, h, singles)
-                    bases = resident_bases(work, self._bases(name))
-                    sums[name] = queued_sums(work, bases, scalars.memory, count)
-            A, B_g1, B, C = (finished_sums(resident_bases(work, self._bases(name)), sums[name]) for name in _QUERIES)
-            with run_phase(Phase.MSM_C, self._on_phase, stop):
-                C = self._blinded(work, scope, A, B_g1, C, blindings)
-        proofs = [Proof(curve.name, A[i], B[i], C[i]) for i in range(count)]
-        return proofs, wrong_rows.result().tolist() if wrong_rows is not None else [_NO_ROW] * count
+    def _constant(self, work: Work, elements: Elements, value: int) -> Memory:
+        key = ("constant", self._curve.name, value)
+        return work.residents.get(key, lambda kept: elements.constant(kept, value))
 
     def _product(self, work: Work, scope: Scope, elements: Elements, z: Rows, name: str) -> Rows:
         """A z, B z or C z, in rows of the domain's size, zero behind the constraints."""
@@ -237,7 +281,7 @@ class _DeviceProver:
         elements.sparse_product(resident, z, out)
         return out
 
-    def _witness_map(self, work: Work, scope: Scope, elements: Elements, z: Rows, a: Rows, b: Rows, c: Rows) -> Rows:
+    def _witness_map(self, work: Work, elements: Elements, z: Rows, a: Rows, b: Rows, c: Rows) -> Rows:
         """The scalars of h_query, standard form, in place of ``a``. See :mod:`prover.groth16.witness_map`.
 
         Interpolation leaves the coefficients in bit-reversed order, where the coset's powers and 1/n multiply them and
@@ -246,8 +290,8 @@ class _DeviceProver:
         curve, n, r = self._curve, self._n, self._curve.fr.modulus
         log2_n, rows = n.bit_length() - 1, self._pk.r1cs.constraints
         elements.copy_columns(z, 0, self._pk.metadata.public + 1, a, rows)
-        one = elements.constant(scope, curve.fr.R * curve.fr.R % r)
-        elements.pointwise("multiply", b, one, b, repeat=1)
+        to_montgomery = self._constant(work, elements, curve.fr.R * curve.fr.R % r)
+        elements.pointwise("multiply", b, to_montgomery, b, repeat=1)
         elements.pointwise("multiply", a, b.memory, c)
         keep = work.residents.get
         down = keep(("twiddles", curve.name, log2_n, True), lambda s: elements.twiddles(s, log2_n, inverse=True))
@@ -261,16 +305,15 @@ class _DeviceProver:
         elements.multiply_subtract(a, b, c, a)
         return a
 
-    def _scalars(
-        self, work: Work, scope: Scope, elements: Elements, name: str, z: Rows, h: Rows, singles: Limbs
-    ) -> Rows:
+    def _scalars(self, work: Work, scope: Scope, elements: Elements, name: str, z: Rows, h: Rows) -> Rows:
         """Scalars of one query's multiplication: the columns it kept, then the single ones."""
         query: Query = getattr(self._key, name)
-        columns = query.columns
-        out = elements.allocate(scope, z.count, len(columns) + singles.shape[1])
+        columns, variables = query.columns, self._pk.r1cs.variables
+        first_single, singles = _SINGLES[name]
+        out = elements.allocate(scope, z.count, len(columns) + singles)
         if name == "c":  # the private part of z, then h
             first = self._pk.metadata.public + 1
-            private = z.length - first
+            private = variables - first
             split = int(np.searchsorted(columns, private))
             parts = ((z, columns[:split] + first), (h, columns[split:] - private))
         else:
@@ -282,22 +325,20 @@ class _DeviceProver:
                 listed = work.residents.get(key, partial(_listed, chosen))
                 elements.gather_columns(source, listed, len(chosen), out, at)
                 at += len(chosen)
-        extra = elements.uploaded(scope, singles)
-        elements.copy_columns(extra, 0, extra.length, out, at)
+        elements.copy_columns(z, variables + first_single, singles, out, at)
         return out
 
-    def _blinded(
-        self, work: Work, scope: Scope, A: Limbs, B_g1: Limbs, C: Limbs, blindings: Sequence[_Blinding]
-    ) -> Limbs:
+    def _blinded(self, work: Work, A: Limbs, B_g1: Limbs, C: Limbs, blindings: Sequence[_Blinding]) -> Limbs:
         """C + s A + r B for each row."""
         curve, count = self._curve, len(blindings)
         factors = limbs_from_ints([b.s for b in blindings] + [b.r for b in blindings], 4)
-        points: Memory = scope.uploaded(np.concatenate([A, B_g1]))
-        products = scope.allocate(2 * count * xyzz_bytes(curve, "g1"))
-        arguments: list[Argument] = [points, scope.uploaded(factors), np.uint64(2 * count), np.uint32(1), products]
-        work.session.launch(Program("msm", curve, "g1"), "multiply_points", 2 * count, 128, arguments)
         words = curve.coordinate_limbs("g1")
-        made = work.session.download(products, np.uint64, (2, count, 4, words)).result()
+        with work.session.scope() as scope:
+            points = scope.uploaded(np.concatenate([A, B_g1]))
+            products = scope.allocate(2 * count * xyzz_bytes(curve, "g1"))
+            arguments: list[Argument] = [points, scope.uploaded(factors), np.uint64(2 * count), np.uint32(1), products]
+            work.session.launch(Program("msm", curve, "g1"), "multiply_points", 2 * count, 128, arguments)
+            made = work.session.download(products, np.uint64, (2, count, 4, words)).result()
         base = lifted(curve, "g1", C)
         return np.array([combine(curve, "g1", np.stack([base[i], made[0, i], made[1, i]])) for i in range(count)])
 

@@ -61,6 +61,10 @@ class Order:
         """What the host queues from here on happens after all of ``clock``."""
         join(self.host, clock)
 
+    def stream_of(self, operation: int) -> int:
+        """Number of the stream that an operation was queued on."""
+        return int(self._stream_of[operation])
+
     def before(self, earlier: int, later: int) -> bool:
         """Whether one operation is done before another starts."""
         return self._covers(self._clocks[later], earlier)

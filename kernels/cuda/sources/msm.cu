@@ -2,105 +2,13 @@
 //
 // Scalars are cut into windows of c bits with signed digits in [-2^(c-1), 2^(c-1)]. Window w belongs to bucket set
 // w % sets and takes point w / sets of the point's table, 2^(c sets (w / sets)) times the point itself. Bucket numbers
-// run over (row, set, magnitude - 1); an entry is twice a table index plus a sign. Entries are sorted by bucket, so
-// that work can be cut into segments of equal length whatever the scalars are: see accumulate.
+// run over (row, set, magnitude - 1); an entry is twice a table index plus a sign. Entries are sorted by bucket
+// (index_kernels.py), so that work can be cut into segments of equal length whatever the scalars are: see accumulate.
 #include "curve.cuh"
 
 // Two blocks a multiprocessor at least: all the registers that an addition needs. Left alone, ptxas aims at more blocks
 // and spills some.
 #define POINT_THREADS 128
-
-struct Shape {
-  u32 window_bits, windows, sets, buckets;  // buckets of one set: 2^(window_bits - 1)
-};
-
-// The digit of window w, given the carry into it; updates the carry. Positive and negative 2^(c-1) are both possible.
-DEVICE i32 next_digit(const u32 *scalar, const Shape &shape, const u32 w, u32 &carry) {
-  const u32 bit = w * shape.window_bits, word = bit >> 5, shift = bit & 31;
-  u32 value = 0;
-  if (word < 8) {
-    const u32 low = scalar[word], high = word + 1 < 8 ? scalar[word + 1] : 0;
-    value = __funnelshift_r(low, high, shift) & ((1u << shape.window_bits) - 1);
-  }
-  const i32 digit = (i32)(value + carry);
-  carry = digit > (i32)shape.buckets;
-  return carry ? digit - (i32)(2 * shape.buckets) : digit;
-}
-
-// counts[bucket] += entries of the bucket. One thread a scalar; scalars are u32[rows][n][8], standard form.
-extern "C" __global__ void __launch_bounds__(256) count_digits(
-    const u32 *__restrict__ scalars, const u32 n, const u64 total, const u32 window_bits, const u32 windows,
-    const u32 sets, u32 *counts) {
-  const u64 i = (u64)blockIdx.x * blockDim.x + threadIdx.x;
-  if (i >= total) return;
-  const Shape shape = {window_bits, windows, sets, 1u << (window_bits - 1)};
-  const u32 row = (u32)(i / n);
-  u32 carry = 0;
-  for (u32 w = 0; w < windows; w++) {
-    const i32 digit = next_digit(scalars + 8 * i, shape, w, carry);
-    if (digit != 0) atomicAdd(&counts[((u64)row * sets + w % sets) * shape.buckets + abs(digit) - 1], 1u);
-  }
-}
-
-// Puts every entry into its bucket's range. cursors[bucket] begins as the start of the range and ends as its end; the
-// order within a bucket is whatever the atomics make it, which no sum depends on. Tables are `stride` points apart.
-extern "C" __global__ void __launch_bounds__(256) scatter_digits(
-    const u32 *__restrict__ scalars, const u32 n, const u64 total, const u32 window_bits, const u32 windows,
-    const u32 sets, const u32 stride, u32 *cursors, u32 *entries) {
-  const u64 i = (u64)blockIdx.x * blockDim.x + threadIdx.x;
-  if (i >= total) return;
-  const Shape shape = {window_bits, windows, sets, 1u << (window_bits - 1)};
-  const u32 row = (u32)(i / n), point = (u32)(i % n);
-  u32 carry = 0;
-  for (u32 w = 0; w < windows; w++) {
-    const i32 digit = next_digit(scalars + 8 * i, shape, w, carry);
-    if (digit == 0) continue;
-    const u32 at = atomicAdd(&cursors[((u64)row * sets + w % sets) * shape.buckets + abs(digit) - 1], 1u);
-    entries[at] = (w / sets * stride + point) * 2 + (digit < 0);
-  }
-}
-
-#define SCAN_THREADS 256
-#define SCAN_ITEMS 8
-
-// out = exclusive prefix sums of `in` within blocks of 2048, totals[block] = sum of the block. `out` may be `in`.
-extern "C" __global__ void __launch_bounds__(SCAN_THREADS) scan_blocks(const u32 *in, u32 *out, u32 *totals, const u64 n) {
-  __shared__ u32 sums[SCAN_THREADS];
-  const u32 t = threadIdx.x;
-  const u64 first = ((u64)blockIdx.x * SCAN_THREADS + t) * SCAN_ITEMS;
-  u32 items[SCAN_ITEMS], sum = 0;
-#pragma unroll
-  for (int k = 0; k < SCAN_ITEMS; k++) {
-    items[k] = first + k < n ? in[first + k] : 0;
-    sum += items[k];
-  }
-  sums[t] = sum;
-  __syncthreads();
-  for (u32 distance = 1; distance < SCAN_THREADS; distance *= 2) {
-    const u32 left = t >= distance ? sums[t - distance] : 0;
-    __syncthreads();
-    sums[t] += left;
-    __syncthreads();
-  }
-  u32 before = sums[t] - sum;
-#pragma unroll
-  for (int k = 0; k < SCAN_ITEMS; k++) {
-    if (first + k < n) out[first + k] = before;
-    before += items[k];
-  }
-  if (t == SCAN_THREADS - 1) totals[blockIdx.x] = before;
-}
-
-// out[i] += offsets[block of i].
-extern "C" __global__ void __launch_bounds__(SCAN_THREADS) add_offsets(u32 *out, const u32 *offsets, const u64 n) {
-  const u64 first = (u64)blockIdx.x * (SCAN_THREADS * SCAN_ITEMS);
-  const u32 offset = offsets[blockIdx.x];
-#pragma unroll
-  for (int k = 0; k < SCAN_ITEMS; k++) {
-    const u64 i = first + k * SCAN_THREADS + threadIdx.x;
-    if (i < n) out[i] += offset;
-  }
-}
 
 // Level 0 holds the sorted entries: bucket b has [starts[b], starts[b + 1]). A segment is 2^l consecutive positions, the
 // work of one thread, which adds what a bucket has there into

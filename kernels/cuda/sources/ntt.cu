@@ -55,6 +55,10 @@ DEVICE u64 butterfly(const Pass &pass, const u32 number, const u32 level, u32 &f
 }
 
 // Rows follow each other, so a block's number holds its row as well. twiddles[i] = w^i for i < n / 2.
+//
+// At the highest level of a pass butterfly `number` joins the places `number` and `number + size / 2`. So where the threads
+// of a block divide size / 2, as the launch code has it, a thread's butterflies are there on places that it alone copies
+// between memory and tile: no barrier stands before the first level down, and none behind the last level up.
 extern "C" __global__ void __launch_bounds__(TILE_THREADS) transform_down(
     E *values, const E *__restrict__ twiddles, const u32 log2_n, const u32 low, const u32 levels, const u32 columns_log2) {
   __shared__ u32 tile[E::Field::N * TILE];
@@ -62,7 +66,6 @@ extern "C" __global__ void __launch_bounds__(TILE_THREADS) transform_down(
   const u32 size = 1u << (levels + columns_log2);
   for (u32 at = threadIdx.x; at < size; at += blockDim.x) tile_store(tile, at, values[index_of(pass, at)]);
   for (i32 level = (i32)levels - 1; level >= 0; level--) {
-    __syncthreads();
     for (u32 number = threadIdx.x; number < size / 2; number += blockDim.x) {
       u32 first, distance;
       const u64 twiddle = butterfly(pass, number, level, first, distance);
@@ -70,8 +73,8 @@ extern "C" __global__ void __launch_bounds__(TILE_THREADS) transform_down(
       tile_store(tile, first, u + v);
       tile_store(tile, first + distance, scalar_product(u - v, twiddles[twiddle]));
     }
+    __syncthreads();
   }
-  __syncthreads();
   for (u32 at = threadIdx.x; at < size; at += blockDim.x) values[index_of(pass, at)] = tile_load(tile, at);
 }
 
@@ -91,7 +94,6 @@ extern "C" __global__ void __launch_bounds__(TILE_THREADS) transform_up(
       tile_store(tile, first + distance, u - v);
     }
   }
-  __syncthreads();
   for (u32 at = threadIdx.x; at < size; at += blockDim.x) values[index_of(pass, at)] = tile_load(tile, at);
 }
 

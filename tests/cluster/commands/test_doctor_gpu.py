@@ -9,7 +9,7 @@ from kernels.cuda.inspection import GpuInstallation
 
 
 def installation(cards=1, driver="580.65", cuda=(13, 0), cupy=None, nvrtc=((13, 0),)):
-    return GpuInstallation(cards, driver, cuda, {13: "14.2.0"} if cupy is None else cupy, nvrtc)
+    return GpuInstallation(cards, driver, cuda, {13: "14.2.0"} if cupy is None else cupy, nvrtc, "0.30.4")
 
 
 def findings(found, tmp_path, backend="auto"):

@@ -42,7 +42,7 @@ def emulated():
 def _close(backend, devices):
     if devices:
         with contextlib.suppress(Exception):  # faults that the test ordered
-            backend.owner.call(lambda work: work.session.close())
+            backend.owner.call(lambda work: work.session.synchronize())
     backend.close()
     for device in devices:
         assert not device.reports, "\n".join(map(str, device.reports))

@@ -198,7 +198,9 @@ def test_memory_goes_back(emulated, rng):
     points = bases_of(BN254, "g1", hostile_logarithms(20, rng, BN254.fr.modulus))
 
     def free():
-        return backend.backend.owner.call(lambda work: (work.session.close(), work.device.memory_info().free_bytes)[1])
+        return backend.backend.owner.call(
+            lambda work: (work.session.synchronize(), work.device.memory_info().free_bytes)[1]
+        )
 
     backend.backend.msm(backend.backend.load_bases(BN254, "g1", points), elements(BN254, rng, 1, 20))  # loads programs
     backend.backend.owner.call(lambda _: None)

@@ -3,8 +3,8 @@ import pytest
 from kernels.cuda.inspection import GpuInstallation, count_cards
 
 
-def machine(driver=(13, 0), cupy=None, nvrtc=((13, 0),)):
-    return GpuInstallation(1, "580.65", driver, {13: "14.2.0"} if cupy is None else cupy, nvrtc)
+def machine(driver=(13, 0), cupy=None, nvrtc=((13, 0),), numba_cuda="0.30.4"):
+    return GpuInstallation(1, "580.65", driver, {13: "14.2.0"} if cupy is None else cupy, nvrtc, numba_cuda)
 
 
 def test_a_complete_installation_has_no_problem():
@@ -27,6 +27,7 @@ def test_a_complete_installation_has_no_problem():
             "pip uninstall -y cupy-cuda12x cupy-cuda13x && pip install 'fastpath-prover[cuda13]'",
         ),
         (machine(nvrtc=()), "no NVRTC", "fastpath-prover[cuda13]"),
+        (machine(numba_cuda=""), "numba-cuda is not installed", "fastpath-prover[cuda13]"),
         (machine(driver=(12, 4), cupy={12: "14.2.0"}), "no NVRTC that the driver takes", "fastpath-prover[cuda12]"),
     ],
 )

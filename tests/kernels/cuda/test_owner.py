@@ -72,7 +72,7 @@ def test_residents_are_evicted_by_use(owner):
         residents.end_use()
         residents.shrink(0)
         assert len(residents) == 0
-        work.session.close()
+        work.session.synchronize()
 
     owner.call(run)
 

@@ -23,6 +23,7 @@ def test_every_window_has_a_table_and_a_set(n, bits, max_tables):
     assert plan.tables * plan.sets >= plan.windows
     assert (plan.tables - 1) * plan.sets < plan.windows
     assert plan.windows * plan.window_bits > bits  # room for the last carry
+    assert (plan.windows - 1) * plan.window_bits < 256  # where the kernels find the last window
     assert 2 * plan.tables * n < MOST_ENTRIES
     assert plan.window_bits <= LARGEST_WINDOW
     assert 0 <= plan.set_slice_bits < plan.window_bits

@@ -9,10 +9,12 @@ import pytest
 from kernels import get_curve
 from kernels.cuda.backend import CudaBackend
 from kernels.cuda.dispatch import DispatchingBackend
+from kernels.cuda.memory_plan import Chunks
 from kernels.selection import cpu_backend
 from prover import Cancelled, DeviceFault, ParallelProver, UnsatisfiedConstraint, groth16
 from prover.errors import BadInput
 from prover.groth16.phases import Phase
+from prover.groth16.proof import Proof
 from prover.groth16.prove_on_device import prove_on_device
 from prover.parallel import ProverConfig
 from prover.pool import ProverPool
@@ -137,6 +139,27 @@ def test_parts_when_memory_is_short(key, witnesses, open_device, pool):
     backend = open_device(checked=False, memory_bytes=420 << 10)
     assert len(batch(key, np.tile(witnesses, (4, 1, 1)), backend, pool).proofs) == 16
     assert backend.health().fallbacks == 0
+
+
+def test_a_part_goes_up_while_the_one_before_is_computed(key, witnesses, open_device, monkeypatch):
+    monkeypatch.setattr("prover.groth16.prove_on_device.plan_chunks", lambda *_: Chunks(6, 1, 0))
+    backend = open_device(strict=True, seed=1)
+    many = list(np.tile(witnesses, (5, 1, 1)))
+    assert all(isinstance(made, Proof) for made in prove_on_device(key, many, backend))
+    order = backend.run_on_device(lambda work: work.device.queues.order)
+    first = len(order.labels)  # from here on what the key needs is on the device
+    assert all(isinstance(made, Proof) for made in prove_on_device(key, many, backend))
+    new = range(first, len(order.labels))
+    copies = [op for op in new if order.labels[op].startswith("upload") and order.stream_of(op) == 1]
+    ends = [op for op in new if order.labels[op] == "kernel multiply_points"]
+    assert len(ends) == 4  # one a part
+    idle = 0
+    for copy in copies:
+        done = max([first, *(end for end in ends if end < copy)])  # the host has waited for the parts up to there
+        running = [op for op in range(done + 1, copy) if order.labels[op].startswith("kernel")]
+        idle += not running
+        assert not any(order.before(kernel, copy) for kernel in running[-1:])  # some may be known to have ended
+    assert 0 < idle == len(copies) - (len(ends) - 1) * idle  # the first part has nothing to go beside
 
 
 @pytest.mark.parametrize("at", [1, 9, 17, 40, 77])
