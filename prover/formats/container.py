@@ -189,8 +189,9 @@ def read_container(buffer: memoryview, source: str, magic: bytes, versions: Sequ
         kind, length = _SECTION.unpack_from(buffer, at)
         start = at + _SECTION.size
         if length > size - start:
+            # What stands here in a damaged file may be a piece of a witness: neither number is shown.
             raise BadInput(
-                f"{source}: section {kind}, offset {at}: it claims {length} bytes, {size - start} are left; "
+                f"{source}: section number {number}, offset {at}: it claims more than the {size - start} bytes left; "
                 "the file is truncated or damaged"
             )
         if kind in sections:
