@@ -150,15 +150,15 @@ class ServiceTests:
         in_time = sum(outcome == "in time" for outcome, _ in heard)
         taken = len(heard) - len(refused_ms)
         after = self._client.stats()
-        hottest = after.hot_keys[0].key if after.hot_keys else ""
+        earlier = {hot.key: hot.count for hot in before.hot_keys}
+        hottest = max(after.hot_keys, key=lambda hot: hot.count - earlier.get(hot.key, 0.0), default=None)
         seen = after.counters.submitted - before.counters.submitted
+        found = seen > 0 and hottest is not None and hottest.key == self._multiply.key_id
         values = [
             Value("congestion: batches in time", in_time / took_s, "1/s"),
             Value("congestion: taken batches in time", in_time / max(taken, 1), "share"),
             Value("congestion: batches refused", len(refused_ms) / len(heard), "share"),
-            Value(
-                "hot keys: the hottest is found", float(hottest == self._multiply.key_id and seen > 0), "", Kind.EXACT
-            ),
+            Value("hot keys: the hottest is found", float(found), "", Kind.EXACT),
         ]
         if refused_ms:
             values.append(Value("congestion: refusal p99", quantile(refused_ms, 0.99), "ms"))
@@ -285,7 +285,8 @@ class ServiceTests:
         return 1.0
 
 
-_JOBS_UNDER_KILL: Final = 48
+_JOBS_UNDER_KILL: Final = 300
+"""More than a call takes: some are under way when those of the first have arrived."""
 
 
 def _random_witnesses(key: Key, count: int) -> Limbs:

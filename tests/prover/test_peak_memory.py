@@ -10,6 +10,7 @@ import pytest
 from prover.peak_memory import EVERY, FIRST, PeakMemory
 
 MIB = 1 << 20
+OTHERS = 20 * MIB  # what other threads of the test run may take meanwhile
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the kernel keeps no such mark")
 
 
@@ -25,7 +26,7 @@ def memory():
 
 
 @linux
-@pytest.mark.parametrize("size", [24 * MIB, 200 * MIB])
+@pytest.mark.parametrize("size", [100 * MIB, 200 * MIB])
 def test_the_highest_point_of_a_call_is_what_it_took(memory, size):
     for _ in range(2):  # memory that was freed, and is used again, counts again
         with memory.measured("key") as peak:
@@ -33,7 +34,7 @@ def test_the_highest_point_of_a_call_is_what_it_took(memory, size):
             second = np.ones(size // 2, np.uint8)
             del first, second
             third = np.ones(size // 4, np.uint8)
-        assert peak.byte_count == pytest.approx(size, rel=0.05, abs=4 * MIB)
+        assert peak.byte_count == pytest.approx(size, abs=OTHERS)
         del third
 
 
@@ -42,7 +43,7 @@ def test_what_was_there_before_does_not_count(memory):
     kept = np.ones(50 * MIB, np.uint8)
     with memory.measured("key") as peak:
         kept += 1
-    assert 0 < peak.byte_count < 4 * MIB
+    assert 0 < peak.byte_count < OTHERS
 
 
 @linux
@@ -51,7 +52,7 @@ def test_mapped_files_do_not_count(memory, tmp_path):
     with memory.measured("key") as peak:
         mapped = np.memmap(tmp_path / "key", np.uint8, "r")
         assert mapped.sum() == 0
-    assert 0 < peak.byte_count < 4 * MIB
+    assert 0 < peak.byte_count < OTHERS
 
 
 @linux
