@@ -149,7 +149,7 @@ def _finish(spec: LanePointSpec, layout: RowLayout) -> Any:
         ]
 
         def ask(part: int) -> None:  # a burst for all rows would wait for memory
-            layout.ask_for(builder, rows[part::4], near=2)
+            layout.ask_for(builder, rows[part::4], level=2)
 
         limit = 4 * spec.curve.fp.modulus
         dx, dy = (_load_limbs(ring, builder.gep(kept, [WORD(number * spec.words)]), limit, 1) for number in range(KEPT))

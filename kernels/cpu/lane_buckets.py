@@ -81,19 +81,8 @@ def _bucket_sums(curve: Curve, group: Group, native: bool) -> BucketSums:
             return False
         last = len(left) - LANES
         for k in range(vectors - 1, -1, -1):
-            at = min(LANES * ahead, last)
-            finish(
-                room,
-                run,
-                kept + KEPT * k,
-                prefix + k,
-                2 * (slot + targets[first + k]),
-                table,
-                workspace,
-                left,
-                right,
-                at,
-            )
+            at, point = min(LANES * ahead, last), 2 * (slot + targets[first + k])
+            finish(room, run, kept + KEPT * k, prefix + k, point, table, workspace, left, right, at)
             ahead += 1
         return True
 
@@ -132,7 +121,7 @@ def _bucket_sums(curve: Curve, group: Group, native: bool) -> BucketSums:
     def add_none(
         _table: Any, _workspace: Any, _left: Any, _right: Any, _first: int, _vectors: int, _row: int, _room: Any
     ) -> bool:
-        return False
+        return False  # rows are added only where trees met what fast additions cannot treat
 
     @kernels.inner
     def add_any_chunk(

@@ -155,8 +155,8 @@ class RowLayout:
             rows.append(builder.gep(start, [builder.mul(index, WORD(self.row_words))]))
         return rows
 
-    def ask_for(self, builder: ir.IRBuilder, rows: Sequence[ir.Value], *, write: bool = False, near: int = 3) -> None:
-        """Prefetch rows, which need not exist."""
+    def ask_for(self, builder: ir.IRBuilder, rows: Sequence[ir.Value], level: int = 1) -> None:
+        """Prefetch rows, which need not exist, into the cache of a level."""
         byte = ir.IntType(8).as_pointer()
         kind = ir.FunctionType(ir.VoidType(), [byte, INDEX, INDEX, INDEX])
         name = "llvm.prefetch.p0"
@@ -164,7 +164,7 @@ class RowLayout:
         for row in rows:
             for word in range(0, self.row_words, CACHE_LINE):
                 place = builder.bitcast(builder.gep(row, [WORD(word)]), byte)
-                builder.call(function, [place, INDEX(int(write)), INDEX(near), INDEX(1)])
+                builder.call(function, [place, INDEX(0), INDEX(4 - level), INDEX(1)])
 
     def gather(self, y: bool) -> Any:
         """Make the intrinsic ``gather(out, i, table, workspace, entries, at)``.

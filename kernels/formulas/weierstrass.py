@@ -125,12 +125,6 @@ def jacobian_residue(point: Projective, other: Affine) -> Projective:
     return x - x2 * zz, y - y2 * (z * zz), z
 
 
-def add_affine(point: Affine, difference: Affine, inverse: Element) -> Affine:
-    """Sum of (x1, y1) and (x1 + dx, y1 + dy), given 1 / dx: 2M + 1S."""
-    (x1, _), (dx, dy) = point, difference
-    return chord(point, x1 + dx, dy * inverse)
-
-
 def chord(point: Affine, other_x: Element, slope: Element) -> Affine:
     """Third point, mirrored, of the line of that slope through a point and a second one with x ``other_x``."""
     x1, y1 = point
