@@ -34,7 +34,7 @@ class Decomposition:
     Attributes
     ----------
     endomorphism
-        None where the scalar stays whole.
+        None where the scalar stays whole, but for its sign: the nearest multiple of r is taken off.
     basis
         Short vectors that stand for zero.
     numerators
@@ -57,7 +57,7 @@ class Decomposition:
     def parts(self, scalar: int) -> Vector:
         """Cut a scalar below r."""
         if self.endomorphism is None:
-            return (scalar,)
+            return (scalar if 2 * scalar < self.r else scalar - self.r,)
         nearest = [(2 * scalar * numerator + self.r) // (2 * self.r) for numerator in self.numerators]
         return tuple(
             (scalar if i == 0 else 0) - sum(c * vector[i] for c, vector in zip(nearest, self.basis, strict=True))
@@ -76,7 +76,7 @@ def decomposition(curve: Curve, group: Group, images: int) -> Decomposition:
     """
     r = curve.fr.modulus
     if images == 1:
-        return Decomposition(r, None, (), (), r.bit_length())
+        return Decomposition(r, None, (), (), (r // 2).bit_length())
     if images not in part_counts(group):
         raise ValueError(f"scalars of {group} are cut into {' or '.join(map(str, part_counts(group)))} parts")
     endomorphism = cube_root_endomorphism(curve) if group == "g1" else psi(curve)

@@ -113,8 +113,6 @@ def _part_cutter(cut: Decomposition) -> Any:
         for j, part in enumerate(_parts(builder, cut, scalar, narrow)):
             at = builder.add(builder.mul(WORD(j), n), i)
             minus = builder.icmp_signed("<", part, narrow(0))
-            if cut.endomorphism is None:  # whole scalars use all bits
-                minus = ir.Constant(ir.IntType(1), 0)
             value = builder.add(builder.select(minus, builder.neg(part), part), offset)
             builder.store(builder.zext(minus, ir.IntType(8)), builder.gep(negative, [at]))
             for w in range(count):
@@ -143,7 +141,9 @@ def _parts(builder: ir.IRBuilder, cut: Decomposition, scalar: ir.Value, narrow: 
     rounded, which the bits of a decomposition allow for.
     """
     if cut.endomorphism is None:
-        return [builder.trunc(scalar, narrow) if narrow.width < scalar.type.width else scalar]
+        whole = scalar.type
+        far = builder.icmp_unsigned(">", scalar, whole(cut.r // 2))
+        return [builder.select(far, builder.sub(scalar, whole(cut.r)), scalar)]
     shift = cut.r.bit_length() + 8
     factors = [((2 * numerator << shift) + cut.r) // (2 * cut.r) for numerator in cut.numerators]
     width = 64 * SCALAR_WORDS + 64 * -(-max(abs(g).bit_length() for g in factors) // 64)

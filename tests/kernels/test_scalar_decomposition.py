@@ -26,6 +26,16 @@ def test_parts_add_up_to_the_scalar_and_are_short(curve, group, rng):
         assert all(abs(part) < 1 << cut.bits for part in parts)
 
 
+def test_a_whole_scalar_is_the_nearest_to_zero(curve, group, rng):
+    r = curve.fr.modulus
+    cut = decomposition(curve, group, 1)
+    assert cut.bits == r.bit_length() - 1
+    for scalar in _edges(r, 7, rng):
+        (part,) = cut.parts(scalar)
+        assert (part - scalar) % r == 0
+        assert abs(part) <= r // 2 < 1 << cut.bits
+
+
 def test_every_basis_vector_stands_for_zero(curve, group):
     images = part_counts(group)[-1]
     cut = decomposition(curve, group, images)
@@ -38,7 +48,7 @@ def test_an_unknown_number_of_parts_is_refused(curve, group):
         decomposition(curve, group, 3)
 
 
-@pytest.mark.parametrize("window_bits", [3, 8, 13, 16])
+@pytest.mark.parametrize("window_bits", [3, 8, 13, 16, 17])
 def test_the_kernel_cuts_and_digits_add_up(curve, group, window_bits, rng):
     r = curve.fr.modulus
     for images in part_counts(group):
