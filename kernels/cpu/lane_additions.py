@@ -46,7 +46,8 @@ class Additions:
     finish
         ``(room, run, kept, product, point, table, workspace, left, right, ahead)``: with 1 / element ``product + 1`` in
         element ``run``, leave 1 / element ``product`` there and write the sums in place of the first point. Meanwhile
-        ask for the rows of pair ``ahead`` .. ``ahead + 7`` of entries.
+        ask for the rows of pair ``ahead`` .. ``ahead + 7`` of entries. Both inverses are over the factor that
+        :attr:`LaneElement.short_product` leaves.
     """
 
     ask: Any
@@ -156,7 +157,7 @@ def _finish(spec: LanePointSpec, layout: RowLayout) -> Any:
         first = _load_point(spec, builder, ring, room, arguments[4])
         running = ring.load(run)
         ask(0)
-        inverse = running * ring.load(product)
+        inverse = running.short_product(ring.load(product))
         ask(1)
         ring.store(running * dx, run)
         ask(2)

@@ -23,10 +23,10 @@ from kernels.encoding import limbs_from_ints
 from kernels.formulas import weierstrass
 
 # Sums, and what passes between the two passes of a chunk: the second-level cache holds these, and most of those.
-SLOT_BYTES = 896 << 10
-CHUNK_BYTES = 256 << 10
+SLOT_BYTES = 512 << 10
+CHUNK_BYTES = 192 << 10
 LARGEST_CHUNK = 256  # vectors of eight additions that share an inversion
-BATCH_ENTRIES = 1 << 17  # the more, the fewer vectors of trees have spare lanes
+BATCH_ENTRIES = 1 << 18  # the more, the fewer vectors of trees have spare lanes
 WORDS_BETWEEN_POLLS = 1 << 21
 INT = types.int64
 ZERO_ROW = np.uint32(2)  # row 0 of the workspace, always infinity
@@ -77,7 +77,7 @@ def _bucket_sums(curve: Curve, group: Group, native: bool) -> BucketSums:
         # Asks for the rows of so many pairs from vector ``ahead`` on.
         table, workspace, left, right = leaves
         copy_words(room, run * words, room, (prefix + vectors) * words, words)
-        if not invert_lanes(room, run):
+        if not invert_lanes(room, run, 1):
             return False
         last = len(left) - LANES
         for k in range(vectors - 1, -1, -1):
@@ -137,7 +137,7 @@ def _bucket_sums(curve: Curve, group: Group, native: bool) -> BucketSums:
             any_difference(room, denominator, room, pairs + k)
             multiply(room, prefix + k + 1, room, prefix + k, room, denominator)
         copy_words(room, run * words, room, (prefix + vectors) * words, words)
-        invert_lanes(room, run)
+        invert_lanes(room, run, 0)
         for k in range(vectors - 1, -1, -1):
             multiply(room, inverse, room, run, room, prefix + k)
             any_difference(room, denominator, room, pairs + k)

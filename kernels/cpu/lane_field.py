@@ -37,6 +37,12 @@ def limb_count(prime_field: PrimeField) -> int:
     return (prime_field.modulus.bit_length() + 4 + RADIX - 1) // RADIX
 
 
+def short_products(prime_field: PrimeField) -> bool:
+    """Whether 4p times 2p, reduced by one limb less than all, stays below R / 16: see LaneElement.short_product."""
+    n, p = limb_count(prime_field), prime_field.modulus
+    return 16 * (8 * p * p + p << RADIX) < 1 << (2 * RADIX * n)
+
+
 class LaneField:
     """Emits arithmetic of one prime field, eight elements at a time.
 
@@ -56,6 +62,7 @@ class LaneField:
         self.words = self.limbs * LANES
         self.pinv = -pow(self.modulus, -1, 1 << RADIX) % (1 << RADIX)
         self.memory_limit = 2 * self.modulus
+        self.short_limbs = self.limbs - 1 if short_products(prime_field) else self.limbs
 
     def digits(self, value: int) -> list[int]:
         """Split an integer into radix-2^52 digits; the last one takes the rest."""
@@ -183,13 +190,14 @@ class LaneField:
         """Terms of :meth:`product_columns`, its start among them, whatever their signs."""
         return 2 * self.limbs + (1 if self.limbs < KARATSUBA_LIMBS else 3)
 
-    @property
-    def spare(self) -> list[int]:
+    def spare(self, steps: int) -> list[int]:
         """What :meth:`reduce_columns` wants added to its columns."""
-        return [MASK] * self.limbs + [0] * self.limbs
+        return [MASK] * steps + [0] * (2 * self.limbs - steps)
 
-    def reduce_columns(self, columns: Sequence[ir.Value]) -> list[ir.Value]:
-        """Montgomery reduction of 2 limbs columns, :attr:`spare` added, whose sum is not negative.
+    def reduce_columns(self, columns: Sequence[ir.Value], steps: int) -> list[ir.Value]:
+        """Montgomery reduction of 2 limbs columns, :meth:`spare` added, whose sum is not negative, by so many limbs.
+
+        Columns behind the limbs that are left must be zero.
 
         m p clears the low 52 bits of a column x, so the column's carry is x / 2^52 rounded up, or x + 2^52 - 1 rounded
         down: with the spare already in x no product and no addition is needed for it, and as 2^52 - 1 is -1 modulo
@@ -197,14 +205,14 @@ class LaneField:
         """
         acc, n = list(columns), self.limbs
         p, pinv = [splat(d) for d in self.digits(self.modulus)], splat(self.pinv)
-        for i in range(n):
+        for i in range(steps):
             m = self.multiply_add("l", pinv, acc[i], pinv)
             acc[i + 1] = self.builder.add(acc[i + 1], self.builder.ashr(acc[i], splat(RADIX)))
             for j in range(1, n):
                 acc[i + j] = self.multiply_add("l", acc[i + j], m, p[j])
             for j in range(n):
                 acc[i + j + 1] = self.multiply_add("h", acc[i + j + 1], m, p[j])
-        return acc[n:]
+        return acc[steps : steps + n]
 
     def multiply_limbs(self, a: Sequence[ir.Value], b: Sequence[ir.Value]) -> list[ir.Value]:
         """Montgomery product; limbs gather at most 2 limbs + 1 terms more than :attr:`product_terms`.
@@ -212,10 +220,10 @@ class LaneField:
         By operand scanning where the integer product takes as many multiply-adds.
         """
         if self.limbs >= KARATSUBA_LIMBS:
-            return self.reduce_columns(self.product_columns(a, b, self.spare))
+            return self.reduce_columns(self.product_columns(a, b, self.spare(self.limbs)), self.limbs)
         build, n = self.builder, self.limbs
         p, pinv = [splat(d) for d in self.digits(self.modulus)], splat(self.pinv)
-        acc: list[ir.Value] = [splat(word) for word in self.spare[: n + 1]]  # see reduce_columns
+        acc: list[ir.Value] = [splat(word) for word in self.spare(n)[: n + 1]]  # see reduce_columns
         for digit in a:
             for j in range(n):
                 acc[j] = self.multiply_add("l", acc[j], digit, b[j])
@@ -233,8 +241,8 @@ class LaneField:
 
     def square_limbs(self, a: Sequence[ir.Value]) -> list[ir.Value]:
         """Montgomery square; about a fifth cheaper than a product."""
-        columns = square(self.builder, self.multiply_add, a, [splat(word) for word in self.spare])
-        return self.reduce_columns(columns)
+        columns = square(self.builder, self.multiply_add, a, [splat(word) for word in self.spare(self.limbs)])
+        return self.reduce_columns(columns, self.limbs)
 
 
 def _define_multiply_add(function: ir.Function, half: str) -> None:
@@ -382,24 +390,41 @@ class LaneElement:
         """Return the squares."""
         return self * self
 
+    def short_product(self, other: LaneElement) -> LaneElement:
+        """Product over 2^(52 ring.short_limbs) in place of R: where there is room, a step of its reduction less.
+
+        It may be R / 16, a factor for one more product and nothing else.
+        """
+        ring = self.ring
+        a, b, steps = self, other, ring.short_limbs
+        if steps == ring.limbs:
+            return a * b
+        limit = (a.limit * b.limit >> (RADIX * steps)) + ring.modulus + 1
+        columns = ring.reduce_columns(ring.product_columns(a.normal(), b.normal(), ring.spare(steps)), steps)
+        return LaneElement(ring, columns, limit, ring.product_terms + 2 * ring.limbs + 1)
+
     @staticmethod
     def quadratic_product(
-        a: tuple[LaneElement, LaneElement], b: tuple[LaneElement, LaneElement]
+        a: tuple[LaneElement, LaneElement], b: tuple[LaneElement, LaneElement], *, short: bool = False
     ) -> tuple[LaneElement, LaneElement]:
-        """Product of c0 + c1 u with u^2 = -1: Karatsuba's three integer products, but one reduction a coordinate."""
+        """Product of c0 + c1 u with u^2 = -1: Karatsuba's three integer products, but one reduction a coordinate.
+
+        With ``short`` as :meth:`short_product`.
+        """
         ring, build = a[0].ring, a[0].ring.builder
         p, n = ring.modulus, ring.limbs
+        steps = ring.short_limbs if short else n
         roomy = (a[0].limit + a[1].limit) * (b[0].limit + b[1].limit) // ring.R <= p // 2
         if not roomy:
             a = a[0].reduced(2 * p), a[1].reduced(2 * p)
             b = b[0].reduced(2 * p), b[1].reduced(2 * p)
         low = ring.product_columns(a[0].normal(), b[0].normal())
         high = ring.product_columns(a[1].normal(), b[1].normal())
-        cross = ring.product_columns((a[0] + a[1]).normal(), (b[0] + b[1]).normal(), ring.spare)
+        cross = ring.product_columns((a[0] + a[1]).normal(), (b[0] + b[1]).normal(), ring.spare(steps))
         # low - high + k p is not negative; a coordinate's columns are sums of three products' and two constants' terms.
         shift = -(-a[1].limit * b[1].limit // p) * p
         digits = [(shift >> (RADIX * j)) & MASK for j in range(2 * n - 1)] + [shift >> (RADIX * (2 * n - 1))]
-        constants = [splat(x + y) for x, y in zip(digits, ring.spare, strict=True)]
+        constants = [splat(x + y) for x, y in zip(digits, ring.spare(steps), strict=True)]
         real = [build.add(build.sub(x, y), c) for x, y, c in zip(low, high, constants, strict=True)]
         imaginary = [build.sub(build.sub(z, x), y) for x, y, z in zip(low, high, cross, strict=True)]
         terms = 3 * ring.product_terms + 2 + 2 * n + 1
@@ -408,7 +433,7 @@ class LaneElement:
             a[0].limit * b[1].limit + a[1].limit * b[0].limit,
         )
         c0, c1 = (
-            LaneElement(ring, ring.reduce_columns(columns), bound // ring.R + p + 1, terms)
+            LaneElement(ring, ring.reduce_columns(columns, steps), (bound >> (RADIX * steps)) + p + 1, terms)
             for columns, bound in zip((real, imaginary), bounds, strict=True)
         )
         return c0, c1

@@ -10,7 +10,7 @@ import numpy as np
 
 from kernels.cpu.compilation import KernelSet, copy_words
 from kernels.cpu.inversion import inversion
-from kernels.cpu.lane_field import LANES, MASK, RADIX, limb_count
+from kernels.cpu.lane_field import LANES, MASK, RADIX, limb_count, short_products
 from kernels.cpu.lane_points import lane_points
 from kernels.cpu.operation import QuadraticRing, operation
 from kernels.cpu.points import ring_spec
@@ -32,7 +32,8 @@ class LaneInversion:
         ``(out, i, values, j, lane)``: coordinate i becomes one lane, canonical, in the lanes' Montgomery form; whether
         it is not zero.
     invert_lanes
-        ``(values, j)``: element j becomes its inverses; false, with nothing changed, if a lane is zero.
+        ``(values, j, short)``: element j becomes its inverses, with ``short`` over the factor by which short products
+        are too large; false, with nothing changed, if a lane is zero.
     """
 
     set_one: Any
@@ -51,7 +52,10 @@ def lane_inversion(kernels: KernelSet, curve: Curve, group: Group, native: bool)
 
     radix, lane_radix = curve.fp.R, 1 << (RADIX * wide)
     # A raw v = x lane_radix, inverted as if it were x' radix, is radix^2 / v: this constant makes it lane_radix^2 / v.
-    inverse_form = limbs_from_ints([lane_radix**2 * pow(radix, -1, p) % p, *([0] * (degree - 1))], narrow).reshape(-1)
+    inverse_form = lane_radix**2 * pow(radix, -1, p)
+    short_form = inverse_form * pow(1 << RADIX, -1, p) if short_products(curve.fp) else inverse_form
+    padding = [0] * (degree - 1)
+    inverse_forms = limbs_from_ints([inverse_form % p, *padding, short_form % p, *padding], narrow).reshape(-1)
     modulus = limbs_from_ints([p], narrow).reshape(-1)
     lane_one = np.repeat(np.array([(lane_radix % p >> (RADIX * j)) & MASK for j in range(wide)], np.uint64), LANES)
 
@@ -112,7 +116,7 @@ def lane_inversion(kernels: KernelSet, curve: Curve, group: Group, native: bool)
                     out[j * words + (c * wide + limb) * LANES + lane] = word & np.uint64(MASK)
 
     @kernels.inner
-    def invert_lanes(values: Any, j: int) -> bool:
+    def invert_lanes(values: Any, j: int, short: int) -> bool:
         # Lane l has v(l). Its product with lane l ^ 4, of that with lane l ^ 2, of that with lane l ^ 1 is the product
         # of all lanes; that inverse times those partners' values is 1 / v(l).
         by_4, two, by_2, four, by_1, all_lanes = 0, 1, 2, 3, 4, 5
@@ -127,7 +131,7 @@ def lane_inversion(kernels: KernelSet, curve: Curve, group: Group, native: bool)
         if not from_lane(plain, 0, products, all_lanes, 0):
             return False
         invert(plain, 1, plain, 0)
-        multiply_words(plain, 0, plain, 1, inverse_form, 0)
+        multiply_words(plain, 0, plain, 1, inverse_forms, short)
         to_lanes(products, all_lanes, plain, 0)
         multiply(products, by_1, products, by_1, products, all_lanes)
         multiply(products, by_2, products, by_2, products, by_1)

@@ -32,6 +32,11 @@ class QuadraticElement:
         cross = (self.c0 + self.c1) * (other.c0 + other.c1)
         return QuadraticElement(low - high, cross - (low + high))
 
+    def short_product(self, other: QuadraticElement) -> QuadraticElement:
+        """Product by elements that have products with a shorter reduction."""
+        a, b = (self.c0, self.c1), (other.c0, other.c1)
+        return QuadraticElement(*self.c0.quadratic_product(a, b, short=True))
+
     def square(self) -> QuadraticElement:
         """Complex squaring: two products of the base field."""
         return QuadraticElement((self.c0 + self.c1) * (self.c0 - self.c1), (self.c0 * self.c1).double())

@@ -11,6 +11,7 @@ from kernels import BLS12_381, BN254
 from kernels.cpu.compilation import U64, U64_OUT, KernelSet
 from kernels.cpu.features import has_ifma
 from kernels.cpu.lane_field import LANES, MASK, RADIX, WORD, LaneElement, LaneField, LaneSpec, limb_count
+from kernels.cpu.lane_field import short_products as short_products_fit
 from kernels.cpu.operation import operation
 
 FIELDS = [BLS12_381.fp, BLS12_381.fr, BN254.fp, BN254.fr]
@@ -76,6 +77,38 @@ def test_formulas_equal_integer_arithmetic_on_edge_operands(field, native):
             d = times(-a - b, c) - times(a - b, a - b)
             wanted = (times(times(c, c) - d, a + d) - 2 * c, d - c - a - b, -times(a, b))[place]
             assert got % p == wanted % p
+            assert got < 2 * p
+
+
+def short_products(a, b):
+    """Of factors up to the largest that an addition has, each followed by a product."""
+    wide = a + a - b
+    return a.short_product(b) * b, wide.short_product(b) * (a + b)
+
+
+@pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.name)
+def test_short_products_are_too_large_by_a_known_factor(field, native):
+    p, limbs = field.modulus, limb_count(field)
+    unit = pow(1 << (RADIX * limbs), -1, p)
+    factor = 1 << RADIX if short_products_fit(field) else 1
+    assert short_products_fit(field) == (field is BLS12_381.fp)  # 381 bits in 416; the others are in 260
+    formula = operation(LaneSpec(field, native), short_products, (1, 1), 2)
+    kernels = KernelSet(f"test.{field.name}.short.{native}")
+
+    @kernels.kernel(U64, U64, U64_OUT)
+    def run(left, right, out):
+        for i in range(len(left) // (limbs * 8)):
+            formula(out, i, left, i, right, i)
+
+    seeded = random.Random(9)
+    edges = [0, 1, p - 1, p, p + 1, 2 * p - 1, MASK, MASK << RADIX, *(seeded.randrange(2 * p) for _ in range(4))]
+    pairs = list(product(edges, repeat=2))
+    left, right = (to_lanes(field, [pair[side] for pair in pairs]) for side in (0, 1))
+    out = np.empty((len(pairs) // LANES, 2, limbs, LANES), np.uint64)
+    run(left.reshape(-1), right.reshape(-1), out.reshape(-1))
+    for place, wanted in ((0, lambda a, b: a * b * b), (1, lambda a, b: (2 * a - b) * b * (a + b))):
+        for got, (a, b) in zip(from_lanes(out[:, place]), pairs, strict=True):
+            assert got % p == wanted(a, b) * unit**2 * factor % p
             assert got < 2 * p
 
 
