@@ -75,7 +75,8 @@ class BucketBases:
     Attributes
     ----------
     rows
-        ``uint64[tables * stride, row words]``: row t stride + j n + i is 2^(c sets t) times image j of point i.
+        ``uint64[blocks * stride, row words]``: row (t multiples + m) stride + j n + i is 2^(c sets t + m) times image j
+        of point i.
     infinite
         Indices of points at infinity.
     """
@@ -87,13 +88,13 @@ class BucketBases:
 
 
 def bucket_layout(curve: Curve, group: Group, n: int, table_bytes: int) -> BucketLayout:
-    """Choose the form of the rows of n points, with as many multiples as ``table_bytes`` hold."""
+    """Choose the form of the rows of n points, with as many of their multiples as ``table_bytes`` hold."""
     row_words = 2 * curve.coordinate_limbs(group)
     cuts = tuple((images, decomposition(curve, group, images).bits) for images in part_counts(group))
     plan = plan_msm(n, cuts, table_bytes // max(8 * row_words * n, 1) + 1)
     stride = -(-plan.images * n // CACHE_LINE_WORDS) * CACHE_LINE_WORDS
-    if plan.tables * stride > MAX_ROWS:
-        raise ValueError(f"{n} points with {plan.tables} tables exceed {MAX_ROWS} rows; split the multiplication")
+    if plan.blocks * stride > MAX_ROWS:
+        raise ValueError(f"{n} points with {plan.blocks} rows each exceed {MAX_ROWS} rows; split the multiplication")
     return BucketLayout(plan, stride, row_words)
 
 
@@ -103,17 +104,17 @@ def bucket_bases(arithmetic: Arithmetic, points: Array, table_bytes: int) -> Buc
     layout = bucket_layout(curve, group, n, table_bytes)
     plan, stride, row_words = layout.plan, layout.stride, layout.row_words
     cut = decomposition(curve, group, plan.images)
-    rows = aligned_words(plan.tables * stride * row_words).reshape(plan.tables * stride, row_words)
-    by_table = rows.reshape(plan.tables, stride, row_words)
-    by_table[:, plan.images * n :] = 0
+    rows = aligned_words(plan.blocks * stride * row_words).reshape(plan.blocks * stride, row_words)
+    blocks = rows.reshape(plan.blocks, stride, row_words)
+    blocks[:, plan.images * n :] = 0
     for first in range(0, n, POINTS_AT_A_TIME):
         last = min(first + POINTS_AT_A_TIME, n)
-        for table, block in enumerate(_multiples(arithmetic, points[first:last], plan)):
-            image = block
+        for block, multiples in zip(blocks, _multiples(arithmetic, points[first:last], plan), strict=True):
+            image = multiples
             for j in range(plan.images):
                 if j and cut.endomorphism is not None:
                     image = point_images(curve, group, cut.endomorphism, image)
-                by_table[table, j * n + first : j * n + last] = image
+                block[j * n + first : j * n + last] = image
     return _over_rows(layout, n, rows)
 
 
@@ -128,7 +129,7 @@ def attached_bases(layout: BucketLayout, n: int, rows: Array) -> BucketBases:
     ValueError
         If the array does not have the layout's form.
     """
-    expected = (layout.plan.tables * layout.stride, layout.row_words)
+    expected = (layout.plan.blocks * layout.stride, layout.row_words)
     if not isinstance(rows, np.ndarray) or rows.dtype != np.uint64 or rows.shape != expected:
         found = f"{rows.dtype}{list(rows.shape)}" if isinstance(rows, np.ndarray) else type(rows).__name__
         raise ValueError(f"a table of {n} points is uint64{list(expected)} here, not {found}")
@@ -142,14 +143,15 @@ def _over_rows(layout: BucketLayout, n: int, rows: Array) -> BucketBases:
 
 
 def _multiples(arithmetic: Arithmetic, points: Array, plan: MsmPlan) -> Iterator[Array]:
-    """Rows of the points, then of their multiples for each further table; canonical."""
-    block = arithmetic.rows(points)
-    yield block
-    for _ in range(1, plan.tables):
-        for _ in range(plan.window_bits * plan.sets):
-            block = _doubled(arithmetic, block)
-        block = arithmetic.canonical(block)
-        yield block
+    """Rows of the points, then of their multiples for each further block; canonical."""
+    rows, doublings = arithmetic.rows(points), 0
+    yield rows
+    for block in range(1, plan.blocks):
+        table, twice = divmod(block, plan.multiples)
+        while doublings < plan.window_bits * plan.sets * table + twice:
+            rows, doublings = _doubled(arithmetic, rows), doublings + 1
+        rows = arithmetic.canonical(rows)
+        yield rows
 
 
 def _doubled(arithmetic: Arithmetic, rows: Array) -> Array:
@@ -258,8 +260,8 @@ def _sum_task(
     starts = scratch.words("starts", lists * plan.buckets + 1).view(np.int64)
     steps.sort(
         parts.words.reshape(-1), parts.negative.reshape(-1), msms, parts.negative.shape[1], parts.words.shape[1],
-        plan.window_bits, plan.windows, plan.sets, prepared.stride, first_set, set_count, first, last, plan.buckets,
-        starts, entries,
+        plan.window_bits, plan.windows, plan.sets, plan.multiples, prepared.stride, first_set, set_count, first, last,
+        plan.buckets, starts, entries,
     )  # fmt: skip
     total = int(starts[lists * plan.buckets])
     # Sums of buckets, then of rows and columns, which are no more than buckets together and of two entries a bucket.

@@ -84,7 +84,7 @@ class IfmaBackend(PortableBackend):
     ) -> Array:
         """Sum of scalars[i] * points[i]; a leading batch dimension gives one sum each."""
         attached = not len(bases.points)  # over a table, which stands for the points
-        if bases.prepared.plan.tables > 1 or len(bases) >= LANES_PAY_FROM or attached:
+        if bases.prepared.plan.blocks > 1 or len(bases) >= LANES_PAY_FROM or attached:
             return super().msm(bases, scalars, threads, should_stop)
         scalars = check_scalars(bases, scalars)
         batch = scalars if scalars.ndim == 3 else scalars[np.newaxis]

@@ -73,7 +73,7 @@ class PortableBackend:
         layout = bucket_layout(curve, group, count, table_bytes)
         form = {"backend": self.name, "rows_version": ROWS_VERSION, "curve": curve.name, "group": group}
         described = {**form, "points": count, "stride": layout.stride, **asdict(layout.plan)}
-        return TableLayout((layout.plan.tables * layout.stride, layout.row_words), described)
+        return TableLayout((layout.plan.blocks * layout.stride, layout.row_words), described)
 
     def table_of(self, bases: Bases) -> Array:
         """The rows of loaded bases."""

@@ -6,9 +6,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kernels import Interrupted, get_backend, limbs_from_ints, points_to_ints
+from kernels.cpu import bucket_msm
 from kernels.cpu.features import has_ifma
 from kernels.cpu.msm import best_window
-from kernels.cpu.msm_plan import window_count
+from kernels.cpu.msm_plan import MsmPlan, window_count
+from kernels.scalar_decomposition import decomposition, part_counts
 
 
 @pytest.fixture(params=["portable", "ifma"])
@@ -62,6 +64,23 @@ def test_every_mix_of_bases_and_scalars_is_the_multiple_by_the_inner_product(
             got.append(backend.msm(bases, limbs_from_ints(scalars, 4)))
             wanted.append(sum(a * k for a, k in zip(scalars, logarithms, strict=True)))
     assert np.array_equal(np.array(got), multiples(wanted))
+
+
+@pytest.mark.parametrize("shape", [(1, 6, 5, 2), (1, 17, 15, 2), (2, 5, 1, 2), (2, 7, 3, 1)], ids=str)
+def test_every_shape_of_tables_gives_the_same_points(monkeypatch, backend, curve, group, multiples, rng, shape):
+    images, window_bits, tables, of_each = shape
+    images = part_counts(group)[images - 1]
+    windows = window_count(decomposition(curve, group, images).bits, window_bits)
+    sets = -(-windows // tables)
+    plan = MsmPlan(images, window_bits, windows, -(-windows // sets), sets, of_each)
+    monkeypatch.setattr(bucket_msm, "plan_msm", lambda *_: plan)
+    r, n = curve.fr.modulus, 60
+    for logarithms in hostile_bases(n, rng, r).values():
+        bases = backend.load_bases(curve, group, multiples(logarithms), 0)
+        scalars = [*hostile_scalars(n, rng, r).values(), [r // 2 + i - 30 for i in range(n)]]
+        got = backend.msm(bases, np.stack([limbs_from_ints(vector, 4) for vector in scalars]))
+        wanted = [sum(a * k for a, k in zip(vector, logarithms, strict=True)) for vector in scalars]
+        assert np.array_equal(got, multiples(wanted))
 
 
 @pytest.mark.parametrize("table_bytes", [0, 1 << 26])

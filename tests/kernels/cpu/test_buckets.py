@@ -15,7 +15,7 @@ def _weighed(values, length, lists):
 
 @pytest.mark.parametrize("window_bits", [5, 6, 9, 13])
 def test_lists_of_rows_and_columns_weigh_as_much(window_bits, rng):
-    plan, lists = MsmPlan(1, window_bits, 20, 1, 20), 3
+    plan, lists = MsmPlan(1, window_bits, 20, 1, 20, 1), 3
     length = plan.buckets
     values = [rng.randrange(100) for _ in range(lists * length)]
     values = [0 if rng.random() < 0.2 else value for value in values]
@@ -41,7 +41,8 @@ def test_lists_of_rows_and_columns_weigh_as_much(window_bits, rng):
 
 
 @pytest.mark.parametrize(("sets", "first_set", "set_count"), [(1, 0, 1), (4, 1, 2), (7, 0, 7)])
-def test_digits_are_sorted_by_bucket(sets, first_set, set_count, rng):
+@pytest.mark.parametrize("multiples", [1, 2])
+def test_digits_are_sorted_by_bucket(sets, first_set, set_count, multiples, rng):
     c, windows, stride, n = 5, 7, 1000, 300
     half, buckets = 1 << (c - 1), 1 << (c - 1)
     values = [rng.randrange(1 << 33) for _ in range(n - 3)] + [0, 1, (1 << 33) - 1]
@@ -51,8 +52,8 @@ def test_digits_are_sorted_by_bucket(sets, first_set, set_count, rng):
     starts = np.zeros(2 * set_count * buckets + 1, np.int64)
     entries = np.zeros(2 * windows * n, np.uint32)
     bucket_kernels().sort(
-        np.tile(words, 2), np.tile(negative, 2), 2, n, 1, c, windows, sets, stride, first_set, set_count, 10, n,
-        buckets, starts, entries,
+        np.tile(words, 2), np.tile(negative, 2), 2, n, 1, c, windows, sets, multiples, stride, first_set, set_count, 10,
+        n, buckets, starts, entries,
     )  # fmt: skip
     wanted = [[] for _ in range(set_count * buckets)]
     for u in range(set_count):
@@ -61,8 +62,10 @@ def test_digits_are_sorted_by_bucket(sets, first_set, set_count, rng):
                 digit = ((values[i] + h) >> (c * w) & (2 * half - 1)) - (half if w < windows - 1 else 0)
                 digit = -digit if negative[i] else digit
                 if digit:
-                    entry = (w // sets * stride + i) << 2 | (digit < 0)
-                    wanted[u * buckets + abs(digit) - 1].append(entry)
+                    magnitude, block = abs(digit), w // sets * multiples
+                    if multiples == 2 and (magnitude & -magnitude).bit_length() % 2 == 0:  # an odd power of two
+                        magnitude, block = magnitude // 2, block + 1
+                    wanted[u * buckets + magnitude - 1].append((block * stride + i) << 2 | (digit < 0))
     for number in range(2):
         for b, bucket in enumerate(wanted):
             place = number * set_count * buckets + b

@@ -1,17 +1,19 @@
 """Shapes of multi-scalar multiplications."""
 
+from dataclasses import replace
+
 import pytest
 
-from kernels.cpu.msm_plan import BUCKET_COST, SET_COST, TASK_ENTRIES, plan_msm
+from kernels.cpu.msm_plan import TASK_ENTRIES, additions, plan_msm
 
-CUTS = ((1, 255), (2, 127))
+CUTS = ((1, 254), (2, 127))
 
 
 @pytest.mark.parametrize("max_rows", [1, 2, 3, 7, 100])
 @pytest.mark.parametrize("n", [0, 1, 100, 5000, 1 << 16, 1 << 20])
 def test_every_window_has_a_table_and_a_bucket_set(n, max_rows):
     plan = plan_msm(n, CUTS, max_rows)
-    assert plan.tables == 1 or plan.tables * plan.images <= max_rows
+    assert plan.blocks == 1 or plan.blocks * plan.images <= max_rows
     assert plan.tables * plan.sets >= plan.windows
     assert (plan.tables - 1) * plan.sets < plan.windows  # no table without a window
     assert plan.list_length << sum(plan.regroupings) == plan.buckets
@@ -35,9 +37,15 @@ def test_tasks_cover_a_batch_and_keep_every_thread_busy(n, msms, threads):
 
 
 def test_more_tables_never_cost_more():
-    def additions(plan, n):
-        return plan.windows * plan.images * n + plan.sets * (BUCKET_COST * plan.buckets + SET_COST)
-
     for n in (100, 4000, 1 << 16):
-        costs = [additions(plan_msm(n, CUTS, rows), n) for rows in (1, 4, 100)]
+        costs = [additions(plan_msm(n, CUTS, rows), n) for rows in (1, 2, 4, 20, 40, 100)]
         assert costs == sorted(costs, reverse=True)
+        assert costs[-1] < costs[0]
+
+
+def test_rows_of_two_multiples_are_taken_where_there_is_room_for_them():
+    assert plan_msm(1 << 16, CUTS, 16).multiples == 1
+    plan = plan_msm(1 << 16, CUTS, 30)
+    assert (plan.multiples, plan.window_bits, plan.tables, plan.sets) == (2, 17, 15, 1)
+    for some in (plan, replace(plan, window_bits=16)):
+        assert some.used_buckets == sum((k & -k).bit_length() % 2 for k in range(1, some.buckets + 1))
