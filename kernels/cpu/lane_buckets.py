@@ -12,6 +12,7 @@ from kernels.cpu.bucket_msm import Arithmetic
 from kernels.cpu.bucket_sums import PIECE_ENTRIES, BucketSums, ChunkAdditions, PieceSums, bucket_summer, row_trees
 from kernels.cpu.compilation import I64, U32, U64, U64_OUT, KernelSet, compiled_once, copy_words
 from kernels.cpu.lane_additions import FETCH_AHEAD, KEPT, additions
+from kernels.cpu.lane_complete_additions import complete_additions
 from kernels.cpu.lane_field import LANES, RADIX, limb_count
 from kernels.cpu.lane_inversion import lane_inversion
 from kernels.cpu.lane_points import lane_points
@@ -52,7 +53,9 @@ def _bucket_sums(curve: Curve, group: Group, native: bool) -> BucketSums:
     chunk_vectors = min(LARGEST_CHUNK, CHUNK_BYTES // (8 * (KEPT + 1) * words) // 32 * 32)
     slots = min(SLOT_BYTES // (8 * 2 * words), PIECE_ENTRIES // (2 * LANES))
     ask, begin_rows, begin_points, finish = affine.ask, affine.begin_rows, affine.begin_points, affine.finish
-    step, multiply = lanes.step, lanes.multiply
+    unless_infinity, multiply = lanes.unless_infinity, lanes.multiply
+    complete = complete_additions(curve, group, native)
+    add_complete, add_mixed, three_b = complete.add, complete.add_mixed, complete.three_b
     multiply_words = operation(spec, weierstrass.product, (1, 1), 1, outline=True)
     from_projective = operation(spec, weierstrass.xyzz_from_projective, (3,), 4, outline=True)
     inverses = lane_inversion(kernels, curve, group, native)
@@ -151,6 +154,7 @@ def _bucket_sums(curve: Curve, group: Group, native: bool) -> BucketSums:
         codes = np.empty(LANES, np.uint32)
         sums = np.empty(6 * words, np.uint64)
         bucket = np.empty(2 * words, np.uint64)
+        added = np.empty(3 * words, np.uint64)
         plain = np.empty(3 * coordinate_words, np.uint64)
         for first in range(0, lists, LANES):
             for i in range(6):
@@ -167,7 +171,9 @@ def _bucket_sums(curve: Curve, group: Group, native: bool) -> BucketSums:
                             codes[lane] = entries[starts[b]]
                 gather_x(bucket, 0, table, workspace, codes, 0)
                 gather_y(bucket, 1, table, workspace, codes, 0)
-                step(sums, 0, sums, 0, bucket, 0)
+                add_mixed(added, 0, sums, 0, bucket, 0, three_b, 0)
+                unless_infinity(sums, 0, sums, 0, bucket, 0, added, 0)
+                add_complete(sums, 1, sums, 1, sums, 0, three_b, 0)
             for lane in range(min(LANES, lists - first)):
                 for c in range(3):
                     from_lane(plain, c, sums, 3 + c, lane)

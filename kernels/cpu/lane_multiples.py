@@ -18,13 +18,13 @@ from numba import types
 from kernels.backend import Array
 from kernels.cpu.compilation import U8, U32, U64, U64_OUT, KernelSet, compiled_once, copy_words
 from kernels.cpu.coordinate_scaling import coordinate_scaling
-from kernels.cpu.lane_called_ring import LaneCalledSpec
+from kernels.cpu.lane_complete_additions import complete_additions
 from kernels.cpu.lane_field import LANES, RADIX, limb_count
 from kernels.cpu.lane_pairing import lane_constants
 from kernels.cpu.lane_points import lane_points
 from kernels.cpu.operation import operation
 from kernels.cpu.point_images import point_images
-from kernels.cpu.points import point_functions, ring_spec
+from kernels.cpu.points import point_functions
 from kernels.curves import Curve, Group
 from kernels.encoding import limbs_from_ints, montgomery_from_ints
 from kernels.endomorphisms import (
@@ -59,22 +59,10 @@ def _lane_kernels(curve: Curve, group: Group, native: bool) -> _Kernels:
     """Compile, or load, the kernels of a group."""
     name = f"{curve.name}.{group}.lane_multiples{'' if native else '_emulated'}"
     kernels = KernelSet(name)
-    degree = ring_spec(curve, group).degree
-    spec = LaneCalledSpec(curve, degree, native)
-    lanes = lane_points(curve, group, native)
+    lanes, complete = lane_points(curve, group, native), complete_additions(curve, group, native)
     gather_x, gather_y, scatter = lanes.gather_x, lanes.gather_y, lanes.scatter
-    words, limb_words = spec.words, limb_count(curve.fp)
-
-    def times_b3(b3: Any) -> Callable[[Any], Any]:
-        if group == "g1":
-            return lambda a: weierstrass.times_small(a, 3 * curve.b)
-        if curve.twist == "M":
-            return lambda a: weierstrass.times_small(a.times_xi(), 3 * curve.b)
-        return lambda a: a * b3
-
-    double = operation(spec, lambda point, b3: weierstrass.double_complete(point, times_b3(b3)), (3, 1), 3)
-    add = operation(spec, lambda point, other, b3: weierstrass.add_complete(point, other, times_b3(b3)), (3, 3, 1), 3)
-    three_b = lane_constants(curve.fp, [(3 * curve.b, 0) if group == "g1" else (3 * curve.g2_b[0], 3 * curve.g2_b[1])])
+    double, add, three_b = complete.double, complete.add, complete.three_b
+    words, limb_words = complete.spec.words, limb_count(curve.fp)
     one = lane_constants(curve.fp, [(1, 0)])
     rows_out = LANES * 2 * curve.coordinate_limbs(group)
 

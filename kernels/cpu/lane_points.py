@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -52,8 +51,8 @@ class LanePoints:
         infinity as well.
     add_any
         ``(sum, i, pair, j, inverse, k)``: the sum of any pair, with the denominator's inverse.
-    step
-        ``(sums, i, sums, i, bucket, j)``: of (T, S): T += bucket, then S += T; the bucket may be infinity.
+    unless_infinity
+        ``(out, h, old, i, affine, j, new, k)``: projective points ``new``, but ``old`` where ``affine`` is infinity.
     multiply
         ``(out, i, a, j, b, k)``: product of coordinates.
     """
@@ -65,7 +64,7 @@ class LanePoints:
     scatter: Any
     any_difference: Any
     add_any: Any
-    step: Any
+    unless_infinity: Any
     multiply: Any
 
 
@@ -75,14 +74,6 @@ def lane_points(curve: Curve, group: Group, native: bool) -> LanePoints:
     spec = LanePointSpec(curve, 1 if group == "g1" else 2, native)
     layout = RowLayout(spec, curve.fp.limbs, spec.degree)
 
-    def step(ring: Any, sums: tuple[Any, ...], bucket: tuple[Any, Any]) -> tuple[Any, ...]:
-        times_b3 = multiplier(ring, curve, group)
-        running, total = sums[:3], sums[3:]
-        added = weierstrass.add_complete_mixed(running, bucket, times_b3)
-        empty = is_infinity(ring, bucket)
-        running = tuple(ring.select(empty, old, new) for old, new in zip(running, added, strict=True))
-        return *running, *weierstrass.add_complete(running, total, times_b3)
-
     return LanePoints(
         spec=spec,
         layout=layout,
@@ -91,17 +82,11 @@ def lane_points(curve: Curve, group: Group, native: bool) -> LanePoints:
         scatter=layout.scatter(),
         any_difference=operation(spec, any_difference, (4,), 1, with_ring=True, outline=True),
         add_any=operation(spec, add_any, (4, 1), 2, with_ring=True, outline=True),
-        step=operation(spec, step, (6, 2), 6, with_ring=True),
+        unless_infinity=operation(spec, _unless_infinity, (3, 2, 3), 3, with_ring=True),
         multiply=operation(spec, weierstrass.product, (1, 1), 1, outline=True),
     )
 
 
-def multiplier(ring: Any, curve: Curve, group: Group) -> Callable[[Any], Any]:
-    """Return the product by 3b, by doublings where b is small."""
-    if group == "g1":
-        return lambda a: weierstrass.times_small(a, 3 * curve.b)
-    if curve.twist == "M" and curve.xi == (1, 1):
-        return lambda a: weierstrass.times_small(type(a)(a.c0 - a.c1, a.c0 + a.c1), 3 * curve.b)
-    c0, c1 = curve.g2_b
-    b3 = ring.constant((3 * c0, 3 * c1))
-    return lambda a: a * b3
+def _unless_infinity(ring: Any, old: tuple[Any, ...], affine: tuple[Any, Any], new: tuple[Any, ...]) -> tuple[Any, ...]:
+    infinite = is_infinity(ring, affine)
+    return tuple(ring.select(infinite, a, b) for a, b in zip(old, new, strict=True))
