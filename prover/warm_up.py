@@ -27,7 +27,7 @@ _BATCH: Final = 16
 def warm_up(curve: Curve | str, backend: Backend) -> None:
     """Prove and verify the smallest circuits: it compiles what jobs of any size need, and shows that it works.
 
-    A minute or more the first time on a machine, about a second from disk; see
+    Most of a minute the first time on a machine, about a second from disk; see
     :func:`kernels.cpu.compilation.observe_compilation` for what it does meanwhile.
 
     Raises
