@@ -129,7 +129,7 @@ def plan_msm(n: int, cuts: Sequence[tuple[int, int]], max_rows: int) -> MsmPlan:
         for c in range(NARROWEST, WIDEST + 1):
             windows = window_count(bits, c)
             for multiples in (1, 2):
-                if 1 < multiples * images > max_rows:
+                if multiples > 1 and multiples * images > max_rows:
                     continue
                 sets = -(-windows // max(1, min(max_rows // (multiples * images), windows)))
                 plans.append(MsmPlan(images, c, windows, -(-windows // sets), sets, multiples))

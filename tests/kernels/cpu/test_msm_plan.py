@@ -36,6 +36,12 @@ def test_tasks_cover_a_batch_and_keep_every_thread_busy(n, msms, threads):
         assert tasks.msms_each * plan.windows * plan.images * n <= TASK_ENTRIES
 
 
+@pytest.mark.parametrize(("n", "cut"), [(1 << 14, (2, 127)), (1 << 14, (4, 64)), (50, (2, 127))])
+def test_images_pay_without_tables(n, cut):
+    plan = plan_msm(n, ((1, 254), cut), 1)
+    assert (plan.images, plan.tables, plan.multiples) == (cut[0], 1, 1)
+
+
 def test_more_tables_never_cost_more():
     for n in (100, 4000, 1 << 16):
         costs = [additions(plan_msm(n, CUTS, rows), n) for rows in (1, 2, 4, 20, 40, 100)]
