@@ -254,7 +254,8 @@ class ParallelProver:
         def prove_part(part: Sequence[int]) -> list[ProofResult]:
             stop = None if should_stop is None else (lambda row: should_stop(part[row]))
             phase = None if on_phase is None else partial(_phase_of_all, on_phase, part)
-            chosen = [witnesses[i] for i in part]
+            adjacent = part[-1] - part[0] == len(part) - 1  # a slice of an array is one, too
+            chosen = witnesses[part[0] : part[-1] + 1] if adjacent else [witnesses[i] for i in part]
             return _prove_rows(self.key, chosen, backend, submitted, stop, phase, self.config.tables)
 
         parts = [indices[first : first + each] for first in range(0, len(indices), each)]
@@ -343,7 +344,7 @@ def _prove_together(
 
 def _prove_rows(
     pk: ProvingKey,
-    witnesses: Sequence[Limbs],
+    witnesses: Limbs | Sequence[Limbs],
     backend: Backend,
     submitted: float,
     should_stop: ShouldStopItem | None,
@@ -352,11 +353,14 @@ def _prove_rows(
 ) -> list[ProofResult]:
     """Prove items of a small circuit together without verifying them; what goes wrong becomes the items' error."""
     begun = time.perf_counter()
-    outcomes: list[Proof | ProverError] = [_shape_error(pk, witness) or _NOT_MADE for witness in witnesses]
+    of_one_shape = isinstance(witnesses, np.ndarray)
+    errors = [_shape_error(pk, witness) for witness in (witnesses[:1] if of_one_shape else witnesses)]
+    outcomes: list[Proof | ProverError] = [error or _NOT_MADE for error in errors]
+    outcomes *= len(witnesses) // len(errors)
     shaped = [row for row, outcome in enumerate(outcomes) if outcome is _NOT_MADE]
     stop = None if should_stop is None else (lambda row: should_stop(shaped[row]))
     if shaped:
-        rows = np.stack([witnesses[row] for row in shaped])
+        rows = np.ascontiguousarray(witnesses if len(shaped) == len(witnesses) else [witnesses[row] for row in shaped])
         try:
             made = prove_rows(pk, rows, backend, should_stop=stop, on_phase=on_phase, tables=tables)
         except DeviceError as failed:
@@ -388,7 +392,7 @@ def _shape_error(pk: ProvingKey, witness: Limbs) -> ProverError | None:
 
 def _results(
     pk: ProvingKey,
-    witnesses: Sequence[Limbs],
+    witnesses: Limbs | Sequence[Limbs],
     outcomes: Sequence[Proof | ProverError],
     submitted: float,
     begun: float,

@@ -119,8 +119,10 @@ class R1CS:
             wrong = self._wrong_rows_slowly(witnesses)
         else:
             wrong = self._wrong_rows(witnesses, backend, should_stop)
-        rows = [np.flatnonzero(item) for item in wrong]
-        return [self._unsatisfied(int(found[0])) if found.size else None for found in rows]
+        errors: list[UnsatisfiedConstraint | None] = [None] * len(witnesses)
+        for item in np.flatnonzero(wrong.any(axis=1)):
+            errors[item] = self._unsatisfied(int(wrong[item].argmax()))
+        return errors
 
     def _unsatisfied(self, row: int) -> UnsatisfiedConstraint:
         return UnsatisfiedConstraint(row, self.constraint_names[row] if self.constraint_names else "")
@@ -183,6 +185,9 @@ def validate_shape(array: Limbs, shape: tuple[int | None, ...], what: str) -> No
 def values_at_or_above(array: Limbs, modulus: int) -> npt.NDArray[np.bool_]:
     """Whether each value of ``uint64[..., 4]`` is at or above the modulus."""
     bound = limbs_from_ints([modulus], array.shape[-1])[0]
+    suspect: npt.NDArray[np.bool_] = array[..., -1] >= bound[-1]
+    if not suspect.any():  # the highest limb decides but for one value in 2^62, unless there is a bad one
+        return suspect
     at_or_above = np.ones(array.shape[:-1], dtype=np.bool_)
     for limb in range(array.shape[-1]):  # from the least significant: a higher limb that differs decides
         x = array[..., limb]

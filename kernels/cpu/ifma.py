@@ -26,7 +26,7 @@ from kernels.cpu.packed_pairing import packed_pairing
 from kernels.cpu.portable import PortableBackend
 from kernels.cpu.transform_plan import SMALLEST
 from kernels.curves import Curve, Group
-from kernels.encoding import ints_from_limbs, montgomery_from_ints
+from kernels.encoding import montgomery_from_ints
 from kernels.operands import (
     check_domain,
     check_equation_points,
@@ -111,7 +111,7 @@ class IfmaBackend(PortableBackend):
         points, scalars = check_multiples(curve, group, points, scalars)
         if group == "g2" or len(points) < LANES:
             return super().multiply_points(curve, group, points, scalars)
-        return LaneMultiples(curve, group, native=self._native).multiply(points, ints_from_limbs(scalars))
+        return LaneMultiples(curve, group, native=self._native).multiply(points, scalars)
 
     def in_subgroup(self, curve: Curve, group: Group, points: Array) -> npt.NDArray[np.bool_]:
         """Whether each point on the curve has order dividing r."""

@@ -33,7 +33,7 @@ PAIRS_PAY_UP_TO = 2
 
 @dataclass(frozen=True)
 class _Kernels:
-    """``(points, n, out)``: one byte for each of n affine points, at most two or eight of them, none infinite."""
+    """``(points, n, out)``: one byte for each of n affine points, none infinite; ``two`` takes at most two."""
 
     two: Callable[[Any, int, Any], None]
     eight: Callable[[Any, int, Any], None]
@@ -116,27 +116,31 @@ def _membership_kernels(curve: Curve, native: bool) -> _Kernels:
     def eight(points: Any, n: int, out: Any) -> None:
         given = np.zeros(4 * words, np.uint64)  # x, y; then the same mirrored
         acc = np.zeros(3 * words, np.uint64)
-        for lane in range(n):
+        for first in range(0, n, LANES):
+            count = min(LANES, n - first)
+            for lane in range(count):
+                for c in range(2):
+                    enter(given, c * words + lane, points, (2 * (first + lane) + c) * limbs64)
             for c in range(2):
-                enter(given, c * words + lane, points, (2 * lane + c) * limbs64)
-        for c in range(2):
-            multiply(given, c, given, c, to_lanes, 0)
-        negate(given, 1, given, 0)
-        copy_words(acc, 0, given, 0, 2 * words)
-        copy_words(acc, 2 * words, one, 0, words)
-        for digit in digits:
-            double(acc, 0, acc, 0)
-            if digit != 0:
-                add(acc, 0, acc, 0, given, 1 if digit < 0 else 0)
-        at = 1 if mirrored else 0
-        multiply(given, 2 * at, given, 2 * at, times_beta, 0)
-        residue(acc, 0, acc, 0, given, at)
-        for c in range(3):
-            canonical(acc, c, acc, c)
-        for lane in range(n):
-            out[lane] = (
-                lane_is_zero(acc, lane) and lane_is_zero(acc, words + lane) and not lane_is_zero(acc, 2 * words + lane)
-            )
+                multiply(given, c, given, c, to_lanes, 0)
+            negate(given, 1, given, 0)
+            copy_words(acc, 0, given, 0, 2 * words)
+            copy_words(acc, 2 * words, one, 0, words)
+            for digit in digits:
+                double(acc, 0, acc, 0)
+                if digit != 0:
+                    add(acc, 0, acc, 0, given, 1 if digit < 0 else 0)
+            at = 1 if mirrored else 0
+            multiply(given, 2 * at, given, 2 * at, times_beta, 0)
+            residue(acc, 0, acc, 0, given, at)
+            for c in range(3):
+                canonical(acc, c, acc, c)
+            for lane in range(count):
+                out[first + lane] = (
+                    lane_is_zero(acc, lane)
+                    and lane_is_zero(acc, words + lane)
+                    and not lane_is_zero(acc, 2 * words + lane)
+                )
 
     return _Kernels(two, eight)
 
@@ -154,10 +158,7 @@ def in_subgroup(curve: Curve, points: Array, *, native: bool) -> npt.NDArray[np.
     if membership_endomorphism(curve, "g1") is None:
         return inside.astype(np.bool_)
     kernels = _membership_kernels(curve, native)
-    kernel, width = (kernels.two, 2) if n <= PAIRS_PAY_UP_TO else (kernels.eight, LANES)
-    for first in range(0, n, width):
-        group = points[first : first + width]
-        kernel(group.reshape(-1), len(group), inside[first : first + width])
+    (kernels.two if n <= PAIRS_PAY_UP_TO else kernels.eight)(points.reshape(-1), n, inside)
     return inside.astype(np.bool_) | ~points.any(axis=(1, 2))
 
 

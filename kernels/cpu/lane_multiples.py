@@ -18,6 +18,7 @@ from numba import types
 from kernels.backend import Array
 from kernels.cpu.compilation import U8, U32, U64, U64_OUT, KernelSet, compiled_once, copy_words
 from kernels.cpu.coordinate_scaling import coordinate_scaling
+from kernels.cpu.digits import split
 from kernels.cpu.lane_complete_additions import complete_additions
 from kernels.cpu.lane_field import LANES, RADIX, limb_count
 from kernels.cpu.lane_pairing import lane_constants
@@ -26,14 +27,13 @@ from kernels.cpu.operation import operation
 from kernels.cpu.point_images import point_images
 from kernels.cpu.points import point_functions
 from kernels.curves import Curve, Group
-from kernels.encoding import limbs_from_ints, montgomery_from_ints
+from kernels.encoding import montgomery_from_ints
 from kernels.endomorphisms import (
     cube_root_endomorphism,
     membership_endomorphism,
     signed_digits,
 )
 from kernels.formulas import weierstrass
-from kernels.scalar_decomposition import decomposition
 
 DOUBLE, ADD = 1, 2
 """What a step of a schedule does, doubling first."""
@@ -46,12 +46,12 @@ class _Kernels:
     Attributes
     ----------
     follow
-        ``(rows, first, codes, stride, schedule, out)``: follow a schedule in the eight lanes whose codes are
-        ``codes[stride t + first + lane]``, the table's last row being infinity;
-        ``out`` takes (X, Y) and (Z, Z) as eight rows each.
+        ``(rows, blocks, codes, schedule, out)``: follow a schedule in the eight lanes of each block, those of block k
+        with the codes ``codes[8 blocks t + 8 k + lane]``, the table's last row being infinity;
+        ``out`` takes of each block (X, Y) and (Z, Z) as eight rows each.
     """
 
-    follow: Callable[[Any, int, Any, int, Any, Any], None]
+    follow: Callable[[Any, int, Any, Any, Any], None]
 
 
 @compiled_once
@@ -66,27 +66,29 @@ def _lane_kernels(curve: Curve, group: Group, native: bool) -> _Kernels:
     one = lane_constants(curve.fp, [(1, 0)])
     rows_out = LANES * 2 * curve.coordinate_limbs(group)
 
-    @kernels.kernel(U64, types.int64, U32, types.int64, U8, U64_OUT)
-    def follow(rows: Any, first: int, codes: Any, stride: int, schedule: Any, out: Any) -> None:
-        points = np.zeros(6 * words, np.uint64)  # the sum, then the point to add
+    @kernels.kernel(U64, types.int64, U32, U8, U64_OUT)
+    def follow(rows: Any, blocks: int, codes: Any, schedule: Any, out: Any) -> None:
+        points = np.empty(6 * words, np.uint64)  # the sum, then the point to add
         infinity = (len(rows) // (rows_out // LANES) - 1) << 2
-        copy_words(points, words, one, 0, LANES * limb_words)
-        for t in range(len(schedule)):
-            if schedule[t] & DOUBLE:
-                double(points, 0, points, 0, three_b, 0)
-            if schedule[t] & ADD:
-                at = stride * t + first
-                gather_x(points, 3, rows, rows, codes, at)
-                gather_y(points, 4, rows, rows, codes, at)
-                for lane in range(LANES):
-                    finite = codes[at + lane] != infinity
-                    for j in range(limb_words):
-                        place = LANES * j + lane
-                        points[5 * words + place] = one[place] if finite else np.uint64(0)
-                add(points, 0, points, 0, points, 1, three_b, 0)
-        copy_words(points, 3 * words, points, 2 * words, words)
-        scatter(out, 0, points, 0)
-        scatter(out[rows_out:], 0, points, 1)
+        for block in range(blocks):
+            points[:] = 0
+            copy_words(points, words, one, 0, LANES * limb_words)
+            for t in range(len(schedule)):
+                if schedule[t] & DOUBLE:
+                    double(points, 0, points, 0, three_b, 0)
+                if schedule[t] & ADD:
+                    at = LANES * (blocks * t + block)
+                    gather_x(points, 3, rows, rows, codes, at)
+                    gather_y(points, 4, rows, rows, codes, at)
+                    for lane in range(LANES):
+                        finite = codes[at + lane] != infinity
+                        for j in range(limb_words):
+                            place = LANES * j + lane
+                            points[5 * words + place] = one[place] if finite else np.uint64(0)
+                    add(points, 0, points, 0, points, 1, three_b, 0)
+            copy_words(points, 3 * words, points, 2 * words, words)
+            scatter(out[2 * block * rows_out :], 0, points, 0)
+            scatter(out[(2 * block + 1) * rows_out :], 0, points, 1)
 
     return _Kernels(follow)
 
@@ -139,8 +141,8 @@ class LaneMultiples:
         z = self._follow(table, codes, schedule)[:, 2]
         return np.logical_not(z.reshape(len(points), -1).any(axis=1))
 
-    def multiply(self, points: Array, scalars: list[int]) -> Array:
-        """Multiples scalars[i] * points[i] of points of G1, in the subgroup; scalars below r.
+    def multiply(self, points: Array, scalars: Array) -> Array:
+        """Multiples scalars[i] * points[i] of points of G1, in the subgroup; scalars ``uint64[n, 4]`` below r.
 
         With E the cube root of unity's endomorphism a scalar is a + b E + c E^2, all at least 0 and one of them 0, as
         1 + E + E^2 = 0. For the same reason the sum of any two of P, E(P), E^2(P) is minus the third: every bit of
@@ -149,25 +151,34 @@ class LaneMultiples:
         n, endomorphism = len(points), cube_root_endomorphism(self.curve)
         if n == 0:
             return np.empty((0, *self.curve.point_shape(self.group)), np.uint64)
-        cut = decomposition(self.curve, self.group, 2)
-        parts = []
-        for scalar in scalars:
-            a, b = cut.parts(scalar)
-            least = min(a, b, 0)
-            parts += [a - least, b - least, -least]
-        steps = max(1, *(part.bit_length() for part in parts))
-        octets = limbs_from_ints(parts, 4).astype("<u8").view(np.uint8).reshape(n, 3, 32)
-        bits = np.unpackbits(octets, axis=2, bitorder="little")[:, :, :steps]
-        chosen = (bits[:, 0] + 2 * bits[:, 1] + 4 * bits[:, 2]).T[::-1]
+        octets = np.ascontiguousarray(self._nonnegative_parts(scalars).swapaxes(1, 2), "<u8").view(np.uint8)
+        bits = np.unpackbits(octets, axis=2, bitorder="little")
+        used = np.flatnonzero(bits.any(axis=(0, 1)))
+        steps = int(used[-1]) + 1 if len(used) else 1
+        chosen = (bits[0] + 2 * bits[1] + 4 * bits[2])[:, :steps].T[::-1]
         #                  0  P  E  P + E  E^2  P + E^2  E + E^2
-        row = np.array([-1, 0, 1, 2, 2, 1, 0])[chosen]
-        negative = np.array([False, False, False, True, False, True, True])[chosen]
+        row = np.array([-1, 0, 1, 2, 2, 1, 0])
+        negative = np.array([False, False, False, True, False, True, True])
+        codes = self._code(row[:, None], negative[:, None], n)[chosen, np.arange(n)]
         once = point_images(self.curve, self.group, endomorphism, points)
         table = np.stack([points, once, point_images(self.curve, self.group, endomorphism, once)])
-        sums = self._follow(table, self._code(row, negative, n), np.full(steps, DOUBLE | ADD, np.uint8))
+        sums = self._follow(table, codes, np.full(steps, DOUBLE | ADD, np.uint8))
         out = np.empty((n, *self.curve.point_shape(self.group)), np.uint64)
         _normalise(self.curve, self.group)(np.ascontiguousarray(sums).reshape(-1), n, out.reshape(-1))
         return out
+
+    def _nonnegative_parts(self, scalars: Array) -> Array:
+        """Parts a, b, c of every scalar: ``uint64[3, words, n]``, the least words first."""
+        n = len(scalars)
+        nothing = np.empty(0, np.intp)
+        cut = split(self.curve, self.group, 2, scalars[np.newaxis], window_bits=0, windows=1, without=nothing)
+        parts = [(cut.words[0, :, half], cut.negative[0, half].astype(np.bool_)) for half in (slice(n), slice(n, None))]
+        # c is the greatest of -a, -b and 0. The words have room for the sum of two parts, here in two's complement.
+        c, other = (np.where(negative, part, np.uint64(0)) for part, negative in parts)
+        _, not_less = _sum_of_words(c, ~other, np.ones(n, np.bool_))
+        c = np.where(not_less, c, other)
+        a, b = (_sum_of_words(c, np.where(negative, ~part, part), negative)[0] for part, negative in parts)
+        return np.stack([a, b, c])
 
     def _code(self, row: Any, negative: Any, n: int) -> npt.NDArray[np.int64]:
         """Codes of point i's own rows: ``row`` 0, 1, ... of the table, or -1 for infinity."""
@@ -188,11 +199,18 @@ class LaneMultiples:
         one = montgomery_from_ints(curve.fp, [to_lanes]).reshape(-1)
         rows[-1, 1, : len(one)] = one  # infinity is (0, 1, 0)
         out = np.empty((padded // LANES, 2, LANES, 2, coordinate_words), np.uint64)
-        for number, block in enumerate(out):
-            self._kernels.follow(
-                rows.reshape(-1), number * LANES, filled.reshape(-1), padded, schedule, block.reshape(-1)
-            )
+        self._kernels.follow(rows.reshape(-1), len(out), filled.reshape(-1), schedule, out.reshape(-1))
         # Rows are below 2p; the product makes them canonical: 2 p^2 / R + p is below 2p.
         back = coordinate_scaling(curve, pow(to_lanes, -1, curve.fp.modulus))(out).reshape(out.shape)
         coordinates = back.transpose(0, 2, 1, 3, 4).reshape(padded, 4, coordinate_words)
         return coordinates[:n, :3]
+
+
+def _sum_of_words(x: Array, y: Array, carry: npt.NDArray[np.bool_]) -> tuple[Array, npt.NDArray[np.bool_]]:
+    """Sums of numbers ``uint64[words, n]``, each with a carry in and out."""
+    out = np.empty_like(x)
+    for word in range(len(x)):
+        partial = x[word] + y[word]
+        out[word] = partial + carry
+        carry = (partial < y[word]) | (out[word] < partial)
+    return out, carry

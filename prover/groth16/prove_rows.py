@@ -8,19 +8,18 @@ C = sum of l_i z_i and h_j + s (alpha + sum of z_i u_i(tau)) + r (beta + sum of 
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kernels.encoding import limbs_from_ints, montgomery_from_ints
+from kernels.encoding import limbs_from_ints
 from prover.errors import Cancelled, ProverError
 from prover.groth16.phases import OnPhase, Phase, run_phase
 from prover.groth16.prepare import prepare, prepare_rows
 from prover.groth16.proof import Proof
 from prover.groth16.witness_map import witness_map
-from prover.randomness import Randomness
+from prover.randomness import Randomness, SystemRandomness
 
 if TYPE_CHECKING:
     from kernels.backend import Backend
@@ -41,7 +40,7 @@ def prove_rows(
     pk: ProvingKey,
     witnesses: Limbs,
     backend: Backend,
-    rng: Randomness = secrets,
+    rng: Randomness | None = None,
     should_stop: Callable[[int], bool] | None = None,
     on_phase: OnPhase | None = None,
     tables: TableStore | None = None,
@@ -52,6 +51,8 @@ def prove_rows(
     ----------
     witnesses
         ``uint64[rows, variables, 4]``, standard form.
+    rng
+        Source of the blindings, for tests; None for the operating system's.
     should_stop
         Asked for each row before and after.
     on_phase
@@ -71,7 +72,8 @@ def prove_rows(
     sound = [row for row, outcome in enumerate(outcomes) if outcome is None]
     if sound:
         chosen = witnesses if len(sound) == len(witnesses) else witnesses[sound]
-        proofs = _prove(pk, chosen, backend, rng, on_phase, tables)
+        source = rng or SystemRandomness(2 * len(sound), pk.curve.fr.modulus)
+        proofs = _prove(pk, chosen, backend, source, on_phase, tables)
         for row, proof in zip(sound, proofs, strict=True):
             outcomes[row] = Cancelled("cancelled") if stop(row) else proof
     return [outcome for outcome in outcomes if outcome is not None]
@@ -87,25 +89,24 @@ def _prove(
 ) -> list[Proof]:
     curve, order, rows = pk.curve, pk.curve.fr.modulus, len(witnesses)
     key, together = prepare(pk, backend, tables=tables), prepare_rows(pk, backend, tables)
-    blindings = [(rng.randbelow(order), rng.randbelow(order)) for _ in range(rows)]
-    r, s = ([pair[side] for pair in blindings] for side in (0, 1))
-    ones, r_limbs, s_limbs = limbs_from_ints([1] * rows, 4), limbs_from_ints(r, 4), limbs_from_ints(s, 4)
+    blindings = limbs_from_ints([rng.randbelow(order) for _ in range(2 * rows)], 4)
+    ones, r, s = limbs_from_ints([1] * rows, 4), blindings[0::2], blindings[1::2]
     with run_phase(Phase.WITNESS_MAP, on_phase, None):
         h = witness_map(pk.r1cs, witnesses, pk.domain_size, backend)
     with run_phase(Phase.MSM_A, on_phase, None):
-        A = backend.msm(key.a.bases, key.a.rows_of_scalars(witnesses, ones, r_limbs))
+        A = backend.msm(key.a.bases, key.a.rows_of_scalars(witnesses, ones, r))
     with run_phase(Phase.MSM_B_G1, on_phase, None):  # its share of C's sum
         s_z, r_z = _scaled(backend, pk, witnesses, s), _scaled(backend, pk, witnesses, r)
     with run_phase(Phase.MSM_B_G2, on_phase, None):
-        B = backend.msm(key.b_g2.bases, key.b_g2.rows_of_scalars(witnesses, ones, s_limbs))
+        B = backend.msm(key.b_g2.bases, key.b_g2.rows_of_scalars(witnesses, ones, s))
     with run_phase(Phase.MSM_C, on_phase, None):
         values = np.concatenate([witnesses[:, pk.metadata.public + 1 :], h, s_z, r_z], axis=1)
-        rs = limbs_from_ints([x * y % order for x, y in zip(r, s, strict=True)], 4)
-        C = backend.msm(together.bases, together.rows_of_scalars(values, s_limbs, r_limbs, rs))
-    return [Proof(curve.name, A[row], B[row], C[row]) for row in range(rows)]
+        rs = backend.multiply(curve, backend.to_montgomery(curve, r), s)
+        C = backend.msm(together.bases, together.rows_of_scalars(values, s, r, rs))
+    return Proof.of_rows(curve, A, B, C)
 
 
-def _scaled(backend: Backend, pk: ProvingKey, witnesses: Limbs, factors: Sequence[int]) -> Limbs:
+def _scaled(backend: Backend, pk: ProvingKey, witnesses: Limbs, factors: Limbs) -> Limbs:
     """Each row times its factor, in standard form: a Montgomery product with the factor in Montgomery form."""
-    montgomery = montgomery_from_ints(pk.curve.fr, list(factors))
+    montgomery = backend.to_montgomery(pk.curve, factors)
     return backend.multiply(pk.curve, witnesses, np.repeat(montgomery[:, np.newaxis], witnesses.shape[1], axis=1))

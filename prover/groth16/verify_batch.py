@@ -9,7 +9,6 @@ exponents test).
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -29,9 +28,10 @@ from prover.groth16.verify import (
     PublicInputs,
     prepare_verifying_key,
     proof_faults,
-    public_input_limbs,
+    stacked,
+    well_formed_inputs,
 )
-from prover.randomness import nonzero_below
+from prover.randomness import SystemRandomness, nonzero_below
 
 _WEIGHT_BITS = 128
 
@@ -64,13 +64,9 @@ def verify_batch(
     key = prepare_verifying_key(vk, backend or kernels.get_backend())
     sound: list[_Item] = []
     bad: list[int] = []
-    faults = proof_faults(key, proofs)
-    for index, (proof, inputs, fault) in enumerate(zip(proofs, public_inputs, faults, strict=True)):
-        try:
-            statement = public_input_limbs(vk, inputs)
-        except BadInput:
-            fault = "malformed public inputs"  # noqa: PLW2901
-        if fault:
+    items = zip(proofs, well_formed_inputs(vk, public_inputs), proof_faults(key, proofs), strict=True)
+    for index, (proof, statement, fault) in enumerate(items):
+        if fault or statement is None:
             bad.append(index)
         else:
             sound.append(_Item(index, proof, statement))
@@ -112,16 +108,16 @@ def _invalid(key: PreparedVerifyingKey, items: list[_Item]) -> list[int]:
 def _check_combination(key: PreparedVerifyingKey, items: list[_Item]) -> CombinationAnswer:
     curve = key.vk.curve
     weights = _draw_weights(curve, len(items))
-    statements = ints_from_limbs(np.stack([item.statement for item in items])) if key.vk.public else []
+    statements = ints_from_limbs(stacked([item.statement for item in items])) if key.vk.public else []
     columns = [statements[i :: key.vk.public] for i in range(key.vk.public)]
     scalars = [sum(weights), *(sum(map(int.__mul__, weights, column)) for column in columns)]
     return key.backend.check_combination(
         key.equation,
         limbs_from_ints(weights, 4),
         limbs_from_ints([scalar % curve.fr.modulus for scalar in scalars], 4),
-        np.stack([item.proof.a for item in items]),
-        np.stack([item.proof.b for item in items]),
-        np.stack([item.proof.c for item in items]),
+        stacked([item.proof.a for item in items]),
+        stacked([item.proof.b for item in items]),
+        stacked([item.proof.c for item in items]),
     )
 
 
@@ -132,5 +128,7 @@ def _draw_weights(curve: Curve, n: int) -> list[int]:
     r, too: u + v s = 0 would make u^2 - u v + v^2 a multiple of r, but for differences of such pairs it is below 2^131.
     """
     half, s, r = _WEIGHT_BITS // 2, cube_root_endomorphism(curve).eigenvalue, curve.fr.modulus
-    drawn = [nonzero_below(secrets, 1 << _WEIGHT_BITS) for _ in range(n)]
+    bound = 1 << _WEIGHT_BITS
+    rng = SystemRandomness(n, bound)
+    drawn = [nonzero_below(rng, bound) for _ in range(n)]
     return [((w & ((1 << half) - 1)) + (w >> half) * s) % r for w in drawn]

@@ -25,7 +25,7 @@ def test_every_combination_of_bits_is_added(curve, multiples):
     root = cube_root_endomorphism(curve).eigenvalue
     scalars = [(u + v * root) % curve.fr.modulus for u, v in itertools.product(range(-3, 4), repeat=2)]
     lanes = LaneMultiples(curve, "g1", native=False)
-    products = lanes.multiply(multiples("g1", [5] * len(scalars)), scalars)
+    products = lanes.multiply(multiples("g1", [5] * len(scalars)), limbs_from_ints(scalars, 4))
     assert np.array_equal(products, multiples("g1", [5 * scalar for scalar in scalars]))
 
 
