@@ -59,7 +59,11 @@ class R1CS:
         return self.a.rows
 
     def check(
-        self, witness: Limbs, backend: Backend | None = None, should_stop: Callable[[], bool] | None = None
+        self,
+        witness: Limbs,
+        backend: Backend | None = None,
+        should_stop: Callable[[], bool] | None = None,
+        threads: int = 1,
     ) -> None:
         """Check one witness ``uint64[variables, 4]``, standard form; without the matrix C only its form.
 
@@ -80,7 +84,7 @@ class R1CS:
             With the index and name of the first constraint that does not hold.
         """
         validate_witness(self.curve, self.variables, witness)
-        error = self._first_unsatisfied(witness[np.newaxis], backend, should_stop)[0]
+        error = self._first_unsatisfied(witness[np.newaxis], backend, should_stop, threads)[0]
         if error is not None:
             raise error
 
@@ -111,14 +115,18 @@ class R1CS:
         return errors
 
     def _first_unsatisfied(
-        self, witnesses: Limbs, backend: Backend | None, should_stop: Callable[[], bool] | None = None
+        self,
+        witnesses: Limbs,
+        backend: Backend | None,
+        should_stop: Callable[[], bool] | None = None,
+        threads: int = 1,
     ) -> list[UnsatisfiedConstraint | None]:
         if self.c is None:
             return [None] * len(witnesses)
         if backend is None:
             wrong = self._wrong_rows_slowly(witnesses)
         else:
-            wrong = self._wrong_rows(witnesses, backend, should_stop)
+            wrong = self._wrong_rows(witnesses, backend, should_stop, threads)
         errors: list[UnsatisfiedConstraint | None] = [None] * len(witnesses)
         for item in np.flatnonzero(wrong.any(axis=1)):
             errors[item] = self._unsatisfied(int(wrong[item].argmax()))
@@ -133,13 +141,13 @@ class R1CS:
         return self.a, self.b, self.c
 
     def _wrong_rows(
-        self, witnesses: Limbs, backend: Backend, should_stop: Callable[[], bool] | None = None
+        self, witnesses: Limbs, backend: Backend, should_stop: Callable[[], bool] | None, threads: int
     ) -> npt.NDArray[np.bool_]:
         # The products keep the witness' standard form, and a Montgomery product of two of them is (Az Bz) / R.
         products = []
         for matrix in self._matrices:
             poll(should_stop)
-            products.append(backend.sparse_product(self.curve, matrix, witnesses))
+            products.append(backend.sparse_product(self.curve, matrix, witnesses, threads))
         az, bz, cz = products
         left, right = backend.multiply(self.curve, az, bz), backend.from_montgomery(self.curve, cz)
         unequal: npt.NDArray[np.bool_] = (left != right).any(axis=-1)

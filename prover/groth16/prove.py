@@ -130,7 +130,7 @@ def prove_unverified(
     """
     threads = threads if pk.domain_size >= DOMAIN_WORTH_THREADS else 1
     with run_phase(Phase.CHECK_WITNESS, on_phase, should_stop):
-        pk.r1cs.check(witness, backend, should_stop)
+        pk.r1cs.check(witness, backend, should_stop, threads)
     key = prepare(pk, backend, tables=tables)
     order = pk.curve.fr.modulus
     r, s = rng.randbelow(order), rng.randbelow(order)
