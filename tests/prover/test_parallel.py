@@ -10,7 +10,7 @@ from prover import groth16
 from prover.errors import BadInput, Cancelled, DeviceFault, UnsatisfiedConstraint
 from prover.groth16 import Phase, key_bases
 from prover.groth16.prepare import make_shared_tables, release_prepared
-from prover.parallel import ParallelProver, ProverConfig
+from prover.parallel import LEAST_VERIFIED_TOGETHER, ParallelProver, ProverConfig
 from prover.pool import ProverPool, get_pool_stats
 
 
@@ -154,6 +154,21 @@ def test_the_shared_setup_uses_the_key_directory_and_the_default_pool(multiply, 
     assert (tmp_path / first.key.key_id).is_dir()
     assert len(first.prove_batch(witnesses).proofs) == 6
     assert prover.get_pool_stats().tasks == before + 6
+
+
+def test_a_thread_verifies_the_proofs_it_made(multiply, multiply_key, pool):
+    half = LEAST_VERIFIED_TOGETHER
+    witnesses = multiply.random_witnesses(2 * half, seed=5)
+    backend, told = Faulty(multiply.curve, faults=1), []
+    result = ParallelProver(multiply_key, ProverConfig(backend=backend), pool).prove_batch(
+        witnesses, on_verifying=told.append
+    )
+    assert result.errors == {}
+    parts = [list(range(half)), list(range(half, 2 * half))]
+    assert sorted(told[:2]) == parts
+    assert told[2] in parts  # those that the fault struck are made anew
+    assert len(told) == 3
+    groth16.verify_batch(multiply_key.verifying_key, result.proofs, multiply.public_inputs(witnesses))
 
 
 def test_concurrent_batches_do_not_mix(parallel, multiply):

@@ -77,3 +77,23 @@ def test_a_proof_cannot_change(proven):
     assert proof.a.any()
     with pytest.raises(ValueError, match="read-only"):
         proof.a[0, 0] = 1
+
+
+def test_rows_are_proofs_like_any_other(proven, curve):
+    proofs = proven[0]
+    a, b, c = (np.stack([getattr(proof, name) for proof in proofs]) for name in "abc")
+    rows = Proof.of_rows(curve, a, b, c)
+    a[:] = 0
+    assert rows == list(proofs)
+    assert pickle.loads(pickle.dumps(rows[0])) == proofs[0]  # noqa: S301 - our own bytes
+    with pytest.raises(ValueError, match="read-only"):
+        rows[0].a[0] = 0
+    with pytest.raises(ValueError, match="WRITEABLE"):
+        rows[0].b.flags.writeable = True
+
+
+def test_rows_must_have_their_shape_and_type(proven, curve):
+    a, b, c = (np.stack([getattr(proof, name) for proof in proven[0]]) for name in "abc")
+    for arrays in ((a, b, c[1:]), (a, b[:, 0], c), (a.astype(np.int64), b, c), (a.tolist(), b, c)):
+        with pytest.raises(BadInput, match=r"element [abc] of a proof"):
+            Proof.of_rows(curve, *arrays)
