@@ -17,13 +17,11 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from kernels.cpu.lane_field import WORD, LaneElement
+from kernels.cpu.lane_field import WORD
 from kernels.cpu.lane_points import LanePointSpec
 from kernels.cpu.lane_rows import RowLayout
-from kernels.cpu.operation import QuadraticRing
+from kernels.cpu.lane_slots import ReducedSlots, load_limbs, slots_of, store_limbs
 from kernels.curves import Curve, Group
-from kernels.formulas import weierstrass
-from kernels.formulas.quadratic import QuadraticElement
 
 FETCH_AHEAD = 4  # vectors of pairs: additions of 4 vectors take about as long as memory does
 KEPT = 2  # coordinates kept of a pair besides its first point: x2 - x1 and y2 - y1
@@ -48,24 +46,28 @@ class Additions:
         element ``run``, leave 1 / element ``product`` there and write the sums in place of the first point. Meanwhile
         ask for the rows of pair ``ahead`` .. ``ahead + 7`` of entries. Both inverses are over the factor that
         :attr:`LaneElement.short_product` leaves.
+    store
+        ``(workspace, row, room, point)``: eight rows from ``row`` on become the points at ``point``.
     """
 
     ask: Any
     begin_rows: Any
     begin_points: Any
     finish: Any
+    store: Any
 
 
 @functools.cache
 def additions(curve: Curve, group: Group, native: bool) -> Additions:
     """Make the intrinsics of a group."""
     spec = LanePointSpec(curve, 1 if group == "g1" else 2, native)
-    layout = RowLayout(spec, curve.fp.limbs, spec.degree)
+    layout, slots = RowLayout(spec, curve.fp.limbs, spec.degree), slots_of(spec)
     return Additions(
         ask=ask_for_rows(layout),
-        begin_rows=_begin_rows(spec, layout),
-        begin_points=_begin_points(spec),
-        finish=_finish(spec, layout),
+        begin_rows=_begin_rows(slots, layout),
+        begin_points=_begin_points(slots),
+        finish=_finish(slots, layout),
+        store=_store(slots, layout),
     )
 
 
@@ -90,7 +92,9 @@ def ask_for_rows(layout: RowLayout) -> Any:
     return intrinsic(ask)
 
 
-def _begin_rows(spec: LanePointSpec, layout: RowLayout) -> Any:
+def _begin_rows(slots: ReducedSlots, layout: RowLayout) -> Any:
+    spec = slots.spec
+
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Sequence[Any]) -> ir.Value:
         ring = spec.emit(builder)
         room, table, workspace, left, right = (
@@ -100,8 +104,8 @@ def _begin_rows(spec: LanePointSpec, layout: RowLayout) -> Any:
         second = layout.point(builder, ring, table, workspace, builder.gep(right, [arguments[7]]))
         point = _place(spec, builder, room, arguments[8])
         for number, element in enumerate(first):
-            _store_limbs(element, builder.gep(point, [WORD(number * spec.words)]))
-        _keep_differences(spec, builder, ring, first, second, (room, arguments[1], arguments[2]))
+            store_limbs(element, builder.gep(point, [WORD(number * spec.words)]))
+        _keep_differences(slots, builder, ring, first, second, (room, arguments[1], arguments[2]))
         return context.get_dummy_value()
 
     def begin_rows(
@@ -122,12 +126,14 @@ def _begin_rows(spec: LanePointSpec, layout: RowLayout) -> Any:
     return intrinsic(begin_rows)
 
 
-def _begin_points(spec: LanePointSpec) -> Any:
+def _begin_points(slots: ReducedSlots) -> Any:
+    spec = slots.spec
+
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Sequence[Any]) -> ir.Value:
         ring = spec.emit(builder)
         room = _array(context, builder, signature, arguments, 0)
-        first, second = (_load_point(spec, builder, ring, room, arguments[n]) for n in (3, 4))
-        _keep_differences(spec, builder, ring, first, second, (room, arguments[1], arguments[2]))
+        first, second = (slots.load(ring, _place(spec, builder, room, arguments[n])) for n in (3, 4))
+        _keep_differences(slots, builder, ring, first, second, (room, arguments[1], arguments[2]))
         return context.get_dummy_value()
 
     def begin_points(_context: Any, room: Any, _kept: Any, _product: Any, _first: Any, _second: Any) -> Any:
@@ -136,7 +142,9 @@ def _begin_points(spec: LanePointSpec) -> Any:
     return intrinsic(begin_points)
 
 
-def _finish(spec: LanePointSpec, layout: RowLayout) -> Any:
+def _finish(slots: ReducedSlots, layout: RowLayout) -> Any:
+    spec = slots.spec
+
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Sequence[Any]) -> ir.Value:
         ring = spec.emit(builder)
         room, table, workspace, left, right = (
@@ -152,9 +160,11 @@ def _finish(spec: LanePointSpec, layout: RowLayout) -> Any:
         def ask(part: int) -> None:  # a burst for all rows would wait for memory
             layout.ask_for(builder, rows[part::4], level=2)
 
-        limit = 4 * spec.curve.fp.modulus
-        dx, dy = (_load_limbs(ring, builder.gep(kept, [WORD(number * spec.words)]), limit, 1) for number in range(KEPT))
-        first = _load_point(spec, builder, ring, room, arguments[4])
+        dx, dy = (
+            load_limbs(ring, builder.gep(kept, [WORD(number * spec.words)]), slots.difference_limit, 1)
+            for number in range(KEPT)
+        )
+        first = slots.load(ring, point)
         running = ring.load(run)
         ask(0)
         inverse = running.short_product(ring.load(product))
@@ -163,8 +173,7 @@ def _finish(spec: LanePointSpec, layout: RowLayout) -> Any:
         ask(2)
         slope = dy * inverse
         ask(3)
-        for number, element in enumerate(weierstrass.chord(first, first[0] + dx, slope)):
-            ring.store(element, builder.gep(point, [WORD(number * spec.words)]))
+        slots.store_sum(ring, first, dx, slope, point)
         return context.get_dummy_value()
 
     def finish(
@@ -189,53 +198,33 @@ def _place(spec: LanePointSpec, builder: ir.IRBuilder, room: ir.Value, number: i
     return builder.gep(room, [builder.mul(number, WORD(spec.words))])
 
 
-def _load_point(spec: LanePointSpec, builder: ir.IRBuilder, ring: Any, room: ir.Value, number: ir.Value) -> Any:
-    """Coordinates of a vector of points; y as a sum of two terms, for :func:`_begin_rows` may have turned it."""
-    place = _place(spec, builder, room, number)
-    y = _load_limbs(ring, builder.gep(place, [WORD(spec.words)]), 2 * spec.curve.fp.modulus, 2)
-    return ring.load(place), y
+def _store(slots: ReducedSlots, layout: RowLayout) -> Any:
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Sequence[Any]) -> ir.Value:
+        ring = slots.spec.emit(builder)
+        workspace, room = (_array(context, builder, signature, arguments, n) for n in (0, 2))
+        point = slots.root(ring, _place(slots.spec, builder, room, arguments[3]))
+        layout.store(builder, ring, point, builder.gep(workspace, [builder.mul(arguments[1], WORD(layout.row_words))]))
+        return context.get_dummy_value()
+
+    def store(_context: Any, workspace: Any, _row: Any, room: Any, _point: Any) -> Any:
+        return types.void(workspace, types.int64, room, types.int64), generate
+
+    return intrinsic(store)
 
 
 def _keep_differences(
-    spec: LanePointSpec,
+    slots: ReducedSlots,
     builder: ir.IRBuilder,
     ring: Any,
     first: Sequence[Any],
     second: Sequence[Any],
     places: tuple[ir.Value, ir.Value, ir.Value],
 ) -> None:
-    """Write the differences, below 4p and carried, and the next product of denominators."""
+    """Write the differences and the next product of denominators."""
     room, kept, product = places
-    dx, dy = (_carried(b - a) for a, b in zip(first, second, strict=True))
+    spec = slots.spec
+    dx, dy = (slots.difference(a, b) for a, b in zip(first, second, strict=True))
     for number, element in enumerate((dx, dy)):
-        _store_limbs(element, builder.gep(_place(spec, builder, room, kept), [WORD(number * spec.words)]))
+        store_limbs(element, builder.gep(_place(spec, builder, room, kept), [WORD(number * spec.words)]))
     before = _place(spec, builder, room, product)
     ring.store(ring.load(before) * dx, builder.gep(before, [WORD(spec.words)]))
-
-
-def _parts(element: Any) -> tuple[LaneElement, ...]:
-    return (element.c0, element.c1) if isinstance(element, QuadraticElement) else (element,)
-
-
-def _of(parts: Sequence[LaneElement]) -> Any:
-    return parts[0] if len(parts) == 1 else QuadraticElement(*parts)
-
-
-def _carried(element: Any) -> Any:
-    return _of([LaneElement(part.ring, part.normal(), part.limit, 1) for part in _parts(element)])
-
-
-def _store_limbs(element: Any, place: ir.Value) -> None:
-    """Write limbs as they are, neither carried nor reduced."""
-    for number, part in enumerate(_parts(element)):
-        part.ring.store_limbs(part.limbs, part.ring.builder.gep(place, [WORD(number * part.ring.words)]))
-
-
-def _load_limbs(ring: Any, place: ir.Value, limit: int, terms: int) -> Any:
-    """Read what :func:`_store_limbs` wrote, with the bounds it had then."""
-    base = ring.base if isinstance(ring, QuadraticRing) else ring
-    parts = []
-    for number in range(ring.words // base.words):
-        limbs = base.load(base.builder.gep(place, [WORD(number * base.words)])).limbs
-        parts.append(LaneElement(base, limbs, limit, terms))
-    return _of(parts)

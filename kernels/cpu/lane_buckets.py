@@ -53,6 +53,7 @@ def _bucket_sums(curve: Curve, group: Group, native: bool) -> BucketSums:
     chunk_vectors = min(LARGEST_CHUNK, CHUNK_BYTES // (8 * (KEPT + 1) * words) // 32 * 32)
     slots = min(SLOT_BYTES // (8 * 2 * words), PIECE_ENTRIES // (2 * LANES))
     ask, begin_rows, begin_points, finish = affine.ask, affine.begin_rows, affine.begin_points, affine.finish
+    store_point = affine.store
     unless_infinity, multiply = lanes.unless_infinity, lanes.multiply
     complete = complete_additions(curve, group, native)
     add_complete, add_mixed, three_b = complete.add, complete.add_mixed, complete.three_b
@@ -118,7 +119,7 @@ def _bucket_sums(curve: Curve, group: Group, native: bool) -> BucketSums:
 
     @kernels.inner
     def store(workspace: Any, row: int, number: int, room: Any) -> None:
-        scatter(workspace, row, room, slot + number)
+        store_point(workspace, row, room, 2 * (slot + number))
 
     @kernels.inner
     def add_none(

@@ -15,8 +15,9 @@ import numpy as np
 from kernels.cpu.bucket_sums import OWN_ROW
 from kernels.cpu.compilation import KernelSet
 from kernels.cpu.lane_field import LANES
+from kernels.cpu.lane_slots import LEVELS
 
-LONGEST_PIECE = 64
+LONGEST_PIECE = 1 << LEVELS
 
 
 Leaves = Any
