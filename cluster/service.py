@@ -27,6 +27,7 @@ from cluster.calls import CALL_TIMEOUT_S, answer
 from cluster.offers import scheduler_settings, worker_offer
 from cluster.settings import Settings
 from cluster.topology import WorkerPlan, numa_nodes, plan_gpu_workers, plan_workers
+from cluster.vault_calls import RayVaultCalls
 from fastpath.errors import Unavailable
 from prover.errors import BadInput
 
@@ -105,7 +106,7 @@ class Actors:
                 workers[plan.name] = worker = prover.worker.start(
                     plan.name,
                     namespace,
-                    key_vault.ACTOR_NAME,
+                    RayVaultCalls(key_vault.ACTOR_NAME, namespace),
                     threads=plan.threads,
                     key_directory=settings.key_dir,
                     backend=settings.backend,

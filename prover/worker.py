@@ -1,12 +1,11 @@
 """The Ray actor that proves: groups of jobs in, verified proofs out.
 
-The only module here that knows Ray. Keys come from a *vault*, any actor handle with ``get(key_id) -> (manifest,
-{name: [reference]})``; their arrays are views of the node's object store, shared by all workers of the node.
+The only module here that knows Ray. Keys come from a vault (:mod:`prover.vault`); their arrays are views of the node's
+object store, shared by all workers of the node.
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import threading
@@ -17,14 +16,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import ray
-from ray.exceptions import GetTimeoutError, ObjectLostError, RayActorError, RayError, RayTaskError
+from ray.exceptions import GetTimeoutError, ObjectLostError, RayError
 
 import kernels
 from kernels.backend import Backend
 from kernels.cuda.device_backend import DeviceBackend, trusted_backend
 from prover.computed_once import ComputedOnce
 from prover.cpu_affinity import pin_process, usable_cpus
-from prover.errors import BadInput, DeviceFault, ProverError
+from prover.errors import BadInput, DeviceFault
 from prover.group import witness_rows
 from prover.group_prover import GroupProver
 from prover.job_steps import JobSteps
@@ -34,7 +33,7 @@ from prover.pool import ProverPool
 from prover.ready_kernels import ReadyKernels
 from prover.table_store import TABLES_GROUP, SharedTables, TableIdentity
 from prover.thread_rates import measure_thread_rates
-from prover.vault import Lost, Unreachable, Vault
+from prover.vault import Vault, VaultCalls
 from prover.vault_tables import VaultTables
 from prover.warm_up import warm_up
 
@@ -61,8 +60,8 @@ class ProverWorker:
     name
         Shown in its repr, in the dashboard and by FastPath.
     vault
-        Name and namespace of the actor that keys come from. Not its handle: Ray could not restart a worker whose
-        arguments ended with the process that started it.
+        Calls to the vault that keys come from. They find it by its name, since Ray could not restart a worker whose
+        arguments, such as a handle, ended with the process that started it.
     threads
         Size of its pool.
     key_directory
@@ -83,7 +82,7 @@ class ProverWorker:
     def __init__(
         self,
         name: str,
-        vault: tuple[str, str],
+        vault: VaultCalls,
         threads: int,
         key_directory: str,
         backend: str = "auto",
@@ -99,7 +98,7 @@ class ProverWorker:
         self._pool = ProverPool(threads)
         self._kernels = ReadyKernels(self._backend)
         self._intake = KeyIntake(self._key_directory, self._backend, self._kernels, threads)
-        self._vault = Vault(_VaultCalls(*vault), name)
+        self._vault = Vault(vault, name)
         self._keys = KeptKeys(self._backend, self._kernels, self._vault.key, VaultTables(self._vault))
         self._control_name, self._control_namespace = control
         self._control: Any = None
@@ -363,48 +362,6 @@ def _array(reference: Any) -> Any:  # noqa: ANN401 - a reference to whatever its
         return DeviceFault(f"the witnesses did not arrive within {_WITNESS_TIMEOUT_S:g} s; submit them again")
 
 
-class _VaultCalls:
-    """Implements :class:`prover.vault.VaultCalls` on Ray."""
-
-    def __init__(self, name: str, namespace: str) -> None:
-        self._name, self._namespace = name, namespace
-
-    @property
-    def node(self) -> str:
-        return str(ray.get_runtime_context().get_node_id())
-
-    def call(self, method: str, *arguments: Any, timeout_s: float) -> Any:  # noqa: ANN401
-        try:
-            return ray.get(self._method(method).remote(*arguments), timeout=timeout_s)
-        except RayTaskError as error:  # first: it may be a RayActorError as well
-            raise error.cause from None
-        except (RayActorError, GetTimeoutError, ValueError) as error:  # ValueError: no such actor
-            raise Unreachable(type(error).__name__) from None
-
-    def send(self, method: str, *arguments: Any) -> None:  # noqa: ANN401
-        with contextlib.suppress(RayActorError, ValueError):
-            self._method(method).remote(*arguments)
-
-    def _method(self, name: str) -> Any:  # noqa: ANN401
-        return getattr(ray.get_actor(self._name, namespace=self._namespace), name)
-
-    def get(self, references: Sequence[Any], timeout_s: float) -> list[Any]:
-        try:
-            return list(ray.get(list(references), timeout=timeout_s))
-        except RayTaskError as error:
-            cause = error.cause
-            known = isinstance(cause, ProverError)
-            raise (cause if known else DeviceFault(f"another worker failed: {type(cause).__name__}")) from None
-        except (RayActorError, ObjectLostError, GetTimeoutError) as error:
-            raise Lost(type(error).__name__) from None
-
-    def arrives(self, reference: Any, timeout_s: float) -> bool:  # noqa: ANN401
-        return bool(ray.wait([reference], timeout=timeout_s)[0])
-
-    def name(self, reference: Any) -> str:  # noqa: ANN401
-        return str(reference.hex())
-
-
 def actor_class(worker: type[ProverWorker]) -> Any:  # noqa: ANN401 - likewise
     """The class of its actors: tables are made on a thread that no other call can take from them."""
     decorate: Any = ray.remote(concurrency_groups={TABLES_GROUP: 1})  # type: ignore[call-overload]  # Ray takes it
@@ -414,7 +371,7 @@ def actor_class(worker: type[ProverWorker]) -> Any:  # noqa: ANN401 - likewise
 def start(
     name: str,
     namespace: str,
-    vault_name: str,
+    vault: VaultCalls,
     *,
     threads: int,
     key_directory: Path,
@@ -429,7 +386,7 @@ def start(
     Ray restarts it whenever it dies, and reruns nothing: FastPath does that.
     """
     control = (control_name, namespace)
-    arguments = (name, (vault_name, namespace), threads, str(key_directory), backend)
+    arguments = (name, vault, threads, str(key_directory), backend)
     return (
         actor_class(ProverWorker)
         .options(

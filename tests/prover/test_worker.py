@@ -20,20 +20,21 @@ def directory(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def vault_name(ray_cluster, directory):
+def vault(ray_cluster, directory):
     from cluster import key_vault
+    from cluster.vault_calls import RayVaultCalls
 
     namespace = f"worker-{uuid.uuid4()}"
-    vault = key_vault.start(namespace, directory)
-    yield key_vault.ACTOR_NAME, namespace
-    ray_cluster.kill(vault)
+    actor = key_vault.start(namespace, directory)
+    yield RayVaultCalls(key_vault.ACTOR_NAME, namespace)
+    ray_cluster.kill(actor)
 
 
 @pytest.fixture(scope="module")
-def worker(vault_name, directory):
+def worker(vault, directory):
     from prover.worker import ProverWorker
 
-    worker = ProverWorker("w0", vault_name, 2, str(directory))
+    worker = ProverWorker("w0", vault, 2, str(directory))
     worker.health()
     yield worker
     worker._pool.close()
@@ -206,12 +207,11 @@ def test_it_tells_what_it_is_and_does(worker, multiply_id):
     assert progress["kernels"] >= progress["compiled"] >= 0
 
 
-def test_pinned_keys_are_at_hand_again_in_a_new_worker(ray_cluster, vault_name, multiply_id, directory):
+def test_pinned_keys_are_at_hand_again_in_a_new_worker(vault, multiply_id, directory):
     from prover.worker import ProverWorker
 
-    vault = ray_cluster.get_actor(*vault_name)
-    ray_cluster.get(vault.pin.remote(multiply_id, True))
-    again = ProverWorker("w1", vault_name, 1, str(directory))
+    vault.call("pin", multiply_id, True, timeout_s=60)
+    again = ProverWorker("w1", vault, 1, str(directory))
     try:
         end = time.monotonic() + 60
         while multiply_id not in again._keys._keys._pinned:
@@ -220,4 +220,4 @@ def test_pinned_keys_are_at_hand_again_in_a_new_worker(ray_cluster, vault_name, 
         assert multiply_id in again._keys._keys._futures
     finally:
         again._pool.close()
-        ray_cluster.get(vault.pin.remote(multiply_id, False))
+        vault.call("pin", multiply_id, False, timeout_s=60)

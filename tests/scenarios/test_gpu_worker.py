@@ -22,7 +22,7 @@ def start_gpu_service(monkeypatch, start_service, tmp_path):
     def start(first_faults=None, cpu=False):
         spent = tmp_path / "first-device-was-opened"
 
-        def start_worker(name, namespace, vault_name, *, threads, key_directory, backend, gpus, control_name, **others):
+        def start_worker(name, namespace, vault, *, threads, key_directory, backend, gpus, control_name, **others):
             class Worker(prover.worker.ProverWorker):
                 def _choose_backend(self, name, gpus):
                     from kernels.cuda.backend import CudaBackend
@@ -50,7 +50,7 @@ def start_gpu_service(monkeypatch, start_service, tmp_path):
             # The same options as prover.worker.start gives, less the GPU, which Ray would look for.
             assert others == {"cpus": (), "detached": False}
             options = {"name": name, "num_cpus": 0, "max_restarts": -1, "max_task_retries": 0, "max_concurrency": 16}
-            arguments = (name, (vault_name, namespace), threads, str(key_directory), backend)
+            arguments = (name, vault, threads, str(key_directory), backend)
             return (
                 prover.worker.actor_class(Worker)
                 .options(namespace=namespace, **options)
