@@ -14,23 +14,22 @@ Examples
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-from cluster.metric_families import counter, gauge, labelled, summary
+from cluster.metric_families import counter, counters, gauge, gauges, summaries, summary
 from cluster.policy_metrics import policy_metrics
+from cluster.worker_metrics import worker_metrics
 from fastpath.errors import BadRequest, Unavailable
 from fastpath.statistics import QUANTILES, ServiceStats
 
 PORT_VARIABLE: Final = "FASTPATH_PROVER_METRICS_PORT"
 _LOOPBACK: Final = "127.0.0.1"
 _ORIGINAL_QUANTILES: Final = tuple(f"{q:.2f}" for q in QUANTILES)
-_CANONICAL_QUANTILES: Final = tuple(str(q) for q in QUANTILES)
-_MS_PER_S: Final = 1000.0
 
 
 class StatisticsCollector(Collector):
@@ -51,7 +50,7 @@ class StatisticsCollector(Collector):
         yield from _jobs(stats)
         yield from _load(stats)
         yield from _latency(stats)
-        yield from _workers(stats)
+        yield from worker_metrics(stats.workers)
         yield from policy_metrics(stats)
         yield from _original(stats)
 
@@ -93,25 +92,22 @@ def _port(given: str) -> int:
 
 
 def _jobs(stats: ServiceStats) -> Iterator[Metric]:
-    counters = stats.counters
-    yield counter("fastpath_submitted_jobs", "Jobs taken into the queue.", counters.submitted)
-    yield counter("fastpath_refused_jobs", "Jobs turned away: queue full, draining, no worker.", counters.refused)
-    yield labelled(
-        CounterMetricFamily("fastpath_jobs", "Finished jobs by final state.", labels=["state"]),
-        {
-            ("done",): counters.completed,
-            ("failed",): counters.failed,
-            ("cancelled",): counters.cancelled,
-            ("expired",): counters.expired,
-            ("dead-letter",): counters.dead_lettered,
-        },
-    )
-    yield labelled(
-        CounterMetricFamily("fastpath_job_retries", "Times a job was queued to run again.", labels=["reason"]),
-        {("worker_lost",): counters.requeued, ("error",): counters.retries - counters.requeued},
-    )
-    yield counter("fastpath_verified_proofs", "Proofs accepted; each was verified first.", counters.verified_proofs)
-    yield counter("fastpath_late_results", "Results dropped: their job had finished already.", counters.late_results)
+    counts = stats.counters
+    yield counter("fastpath_submitted_jobs", "Jobs taken into the queue.", counts.submitted)
+    yield counter("fastpath_refused_jobs", "Jobs turned away: queue full, draining, no worker.", counts.refused)
+    ends = {
+        "done": counts.completed,
+        "failed": counts.failed,
+        "cancelled": counts.cancelled,
+        "expired": counts.expired,
+        "dead-letter": counts.dead_lettered,
+    }
+    retries = {"worker_lost": counts.requeued, "error": counts.retries - counts.requeued}
+    yield counters("fastpath_jobs", "Finished jobs by final state.", "state", ends)
+    yield counters("fastpath_job_retries", "Times a job was queued to run again.", "reason", retries)
+    yield counter("fastpath_verified_proofs", "Proofs accepted; each was verified first.", counts.verified_proofs)
+    yield counter("fastpath_late_results", "Results dropped: their job had finished already.", counts.late_results)
+    yield counter("fastpath_worker_losses", "Times a worker died or stopped answering.", counts.worker_losses)
 
 
 def _load(stats: ServiceStats) -> Iterator[Metric]:
@@ -125,48 +121,20 @@ def _load(stats: ServiceStats) -> Iterator[Metric]:
     yield gauge("fastpath_congestion_level", "From 1 (free) to 10 (congested).", stats.congestion)
     yield gauge("fastpath_draining", "1 while new batches are refused for a shutdown.", stats.draining)
     yield gauge("fastpath_uptime_seconds", "Since the service started.", stats.uptime_s)
-    yield labelled(
-        GaugeMetricFamily(
-            "fastpath_hot_key_jobs", "Jobs of the most used proving keys; an upper bound.", labels=["key_id"]
-        ),
-        {(hot.key,): hot.count for hot in stats.hot_keys},
-    )
+    hot = {hot.key: hot.count for hot in stats.hot_keys}
+    yield gauges("fastpath_hot_key_jobs", "Jobs of the most used proving keys; an upper bound.", "key_id", hot)
 
 
 def _latency(stats: ServiceStats) -> Iterator[Metric]:
     yield summary(
-        "fastpath_job_latency_seconds",
-        "From submission to result, waits and retries included.",
-        _CANONICAL_QUANTILES,
-        [({}, stats.latency)],
-        1 / _MS_PER_S,
+        "fastpath_job_latency_seconds", "From submission to result, waits and retries included.", stats.latency
     )
-    yield summary(
+    yield summaries(
         "fastpath_key_latency_seconds",
         "From submission to result, by proving key, for the keys used last.",
-        _CANONICAL_QUANTILES,
-        [({"key_id": key}, latency) for key, latency in stats.latency_by_key.items()],
-        1 / _MS_PER_S,
+        "key_id",
+        stats.latency_by_key,
     )
-
-
-def _workers(stats: ServiceStats) -> Iterator[Metric]:
-    workers = stats.workers
-
-    def of_each(name: str, documentation: str, values: Iterable[float]) -> Metric:
-        named: dict[tuple[str, ...], float] = {
-            (worker.name,): value for worker, value in zip(workers, values, strict=True)
-        }
-        return labelled(GaugeMetricFamily(name, documentation, labels=["worker"]), named)
-
-    yield of_each("fastpath_worker_up", "1 while the worker answers.", (w.alive for w in workers))
-    yield of_each("fastpath_worker_slots", "Calls the worker takes at once.", (w.slots for w in workers))
-    yield of_each("fastpath_worker_in_flight_jobs", "Jobs the worker has.", (w.jobs_in_flight for w in workers))
-    yield labelled(
-        CounterMetricFamily("fastpath_worker_proofs", "Proofs accepted from the worker.", labels=["worker"]),
-        {(worker.name,): worker.completed for worker in workers},
-    )
-    yield counter("fastpath_worker_losses", "Times a worker died or stopped answering.", stats.counters.worker_losses)
 
 
 def _original(stats: ServiceStats) -> Iterator[Metric]:
@@ -174,9 +142,9 @@ def _original(stats: ServiceStats) -> Iterator[Metric]:
     yield summary(
         "fastpath_latency_ms",
         "Milliseconds from arrival to end, waits and retries included.",
+        stats.latency,
         _ORIGINAL_QUANTILES,
-        [({}, stats.latency)],
-        1.0,
+        scale=1.0,
     )
     yield counter("fastpath_retries", "Runs beyond the first of an operation.", stats.retry_count)
     yield gauge("fastpath_queue_length", "Operations that wait for a worker.", stats.queue_length)
