@@ -141,12 +141,13 @@ class KeyVault:
 
     def _space(self, node: str) -> StoreSpace:
         """Of a node's store. What is free Ray tells of all nodes together: too much, where there are several."""
-        nodes: Any = ray.nodes()  # type: ignore[no-untyped-call]
-        found = {described["NodeID"]: described["Resources"] for described in nodes}
-        total = found.get(node, {}).get(_STORE, 0.0)
+        total = _object_stores().get(node, 0.0)
         available: Any = ray.available_resources()  # type: ignore[no-untyped-call]
         free = min(total, available.get(_STORE, 0.0))
-        return StoreSpace(self._table_limit or int(_TABLES_SHARE * total), total, free)
+        return StoreSpace(self._limit(total), total, free)
+
+    def _limit(self, store_bytes: float) -> int:
+        return self._table_limit or int(_TABLES_SHARE * store_bytes)
 
     @ray.method(max_task_retries=_REPEATABLE)
     def add(self, folder: str) -> str:
@@ -250,15 +251,23 @@ class KeyVault:
             return self._tables.bytes_of(key_id)
 
     def health(self) -> dict[str, Any]:
-        """Answer: pid, how many keys are in the object store, bytes of tables by node, and how often some were made."""
+        """Answer: pid, keys in the object store, bytes of tables and their limit by node, how often some were made."""
+        limits = {node: self._limit(total) for node, total in _object_stores().items()}
         with self._tables_lock:
             table_bytes, made = self._tables.bytes_by_node(), self._tables_made
         return {
             "pid": os.getpid(),
             "keys_loaded": len(self._entries),
-            "table_bytes": table_bytes,
+            "table_bytes": {**dict.fromkeys(limits, 0), **table_bytes},
+            "table_bytes_limit": limits,
             "tables_made": made,
         }
+
+
+def _object_stores() -> dict[str, float]:
+    """Bytes of the object store of each node, by the node's id."""
+    nodes: Any = ray.nodes()  # type: ignore[no-untyped-call]
+    return {node["NodeID"]: node["Resources"].get(_STORE, 0.0) for node in nodes if node["Alive"]}
 
 
 def start(

@@ -1,4 +1,4 @@
-"""FastPath's statistics as Prometheus metrics, served on a port of their own.
+"""FastPath's statistics, and the vault's tables, as Prometheus metrics, served on a port of their own.
 
 Two sets of names for one state, read once a scrape: canonical ones in base units (seconds, bytes), and those of the
 first FastPath (``fastpath_txns_total``, ``fastpath_latency_ms``, ``fastpath_retries_total``,
@@ -14,8 +14,9 @@ Examples
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 from prometheus_client.core import Metric
@@ -23,6 +24,7 @@ from prometheus_client.registry import Collector
 
 from cluster.metric_families import counter, counters, gauge, gauges, summaries, summary
 from cluster.policy_metrics import policy_metrics
+from cluster.table_metrics import TableCollector, vault_health
 from cluster.worker_metrics import worker_metrics
 from fastpath.errors import BadRequest, Unavailable
 from fastpath.statistics import QUANTILES, ServiceStats
@@ -55,18 +57,26 @@ class StatisticsCollector(Collector):
         yield from _original(stats)
 
 
-def build_registry(statistics: Callable[[], ServiceStats]) -> CollectorRegistry:
-    """Return a registry with the service's metrics and those of its process (memory, CPU, open files)."""
+def build_registry(
+    statistics: Callable[[], ServiceStats], ask_vault: Callable[[], Mapping[str, Any]] = dict
+) -> CollectorRegistry:
+    """Return a registry with the service's metrics, the vault's, and its process' (memory, CPU, open files)."""
     registry = CollectorRegistry()
     registry.register(StatisticsCollector(statistics))
+    registry.register(TableCollector(ask_vault))
     ProcessCollector(namespace="fastpath", registry=registry)
     return registry
 
 
-def serve(statistics: Callable[[], ServiceStats]) -> str:
+def serve(statistics: Callable[[], ServiceStats], namespace: str) -> str:
     """Serve the metrics on loopback and return their address, ``http://127.0.0.1:<port>/metrics``.
 
     The port is in the environment variable ``FASTPATH_PROVER_METRICS_PORT``; 0, the default, takes a free one.
+
+    Parameters
+    ----------
+    namespace
+        Of the vault, which is asked about its tables.
 
     Raises
     ------
@@ -76,8 +86,9 @@ def serve(statistics: Callable[[], ServiceStats]) -> str:
         If the port is taken.
     """
     port = _port(os.environ.get(PORT_VARIABLE, "0"))
+    registry = build_registry(statistics, partial(vault_health, namespace))
     try:
-        server, _ = start_http_server(port, addr=_LOOPBACK, registry=build_registry(statistics))
+        server, _ = start_http_server(port, addr=_LOOPBACK, registry=registry)
     except OSError as error:
         raise Unavailable(
             f"metrics cannot be served on port {port}: {error.strerror}; set {PORT_VARIABLE} to a free port, or to 0"

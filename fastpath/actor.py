@@ -68,7 +68,7 @@ class FastPath:
         Limits and targets.
     metrics_factory
         ``"module:function"``. The function is called with a zero-argument, thread-safe provider of
-        :class:`ServiceStats`, serves them, and returns its address.
+        :class:`ServiceStats` and with the namespace, serves metrics, and returns its address.
     """
 
     def __init__(
@@ -252,7 +252,7 @@ class FastPath:
         if self._metrics_factory is not None and self._metrics_address is None:
             module, _, function = self._metrics_factory.partition(":")
             factory = getattr(importlib.import_module(module), function)
-            self._metrics_address = factory(self._stats_provider(asyncio.get_running_loop()))
+            self._metrics_address = factory(self._stats_provider(asyncio.get_running_loop()), self._namespace)
         return self._metrics_address
 
     def _stats_provider(self, loop: asyncio.AbstractEventLoop) -> Callable[[], ServiceStats]:

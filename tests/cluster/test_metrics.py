@@ -72,6 +72,9 @@ STATS = ServiceStats(
 )
 
 
+VAULT = {"table_bytes": {"n0": 28}, "table_bytes_limit": {"n0": 29}, "tables_made": 30}
+
+
 def samples(text):
     return {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value
@@ -81,7 +84,7 @@ def samples(text):
 
 
 def scraped(stats):
-    return samples(generate_latest(build_registry(lambda: stats)).decode())
+    return samples(generate_latest(build_registry(lambda: stats, lambda: VAULT)).decode())
 
 
 @pytest.mark.parametrize(
@@ -163,6 +166,9 @@ def scraped(stats):
         ("fastpath_latency_ms_count", {}, 40),
         ("fastpath_retries_total", {}, 7),
         ("fastpath_queue_length", {}, 11),
+        ("fastpath_table_bytes", {"node": "n0"}, 28),
+        ("fastpath_table_bytes_limit", {"node": "n0"}, 29),
+        ("fastpath_made_tables_total", {}, 30),
     ],
 )
 def test_every_figure_is_exported(name, labels, value):
@@ -177,13 +183,13 @@ def test_original_names_are_those_of_the_executor():
 
 
 def test_no_name_is_exported_twice():
-    families = [family.name for family in build_registry(lambda: STATS).collect()]
+    families = [family.name for family in build_registry(lambda: STATS, lambda: VAULT).collect()]
     assert len(families) == len(set(families))
 
 
 def test_every_metric_is_documented_and_has_its_prefix():
     listed = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
-    for family in build_registry(lambda: STATS).collect():
+    for family in build_registry(lambda: STATS, lambda: VAULT).collect():
         assert family.documentation in listed
         assert f"`{family.name}" in listed
         assert family.name.startswith("fastpath_")
@@ -203,19 +209,27 @@ def test_a_scrape_reads_the_statistics_once():
     assert len(calls) == 1
 
 
+def test_a_vault_that_does_not_answer_leaves_the_other_figures():
+    exported = samples(generate_latest(build_registry(lambda: STATS, dict)).decode())
+    assert exported["fastpath_txns_total", ()] == 40
+    assert not any("table" in name for name, _ in exported)
+
+
 def test_served_on_loopback(monkeypatch):
     monkeypatch.delenv(PORT_VARIABLE, raising=False)
-    address = serve(lambda: STATS)
+    monkeypatch.setattr("cluster.metrics.vault_health", lambda namespace: VAULT if namespace == "ours" else {})
+    address = serve(lambda: STATS, "ours")
     assert address.startswith("http://127.0.0.1:")
     with urllib.request.urlopen(address, timeout=5) as answer:  # noqa: S310 - loopback
-        assert samples(answer.read().decode())["fastpath_txns_total", ()] == 40
+        shown = samples(answer.read().decode())
+    assert (shown["fastpath_txns_total", ()], shown["fastpath_made_tables_total", ()]) == (40, 30)
     monkeypatch.setenv(PORT_VARIABLE, address.rsplit(":", 1)[1].split("/")[0])
     with pytest.raises(Unavailable, match=PORT_VARIABLE):
-        serve(lambda: STATS)
+        serve(lambda: STATS, "ours")
 
 
 @pytest.mark.parametrize("given", ["", "-1", "65536", "http", "٣", "1.5"])
 def test_wrong_port_is_refused(monkeypatch, given):
     monkeypatch.setattr(os, "environ", {PORT_VARIABLE: given})  # the real one takes only what the locale can write
     with pytest.raises(BadRequest, match="65535"):
-        serve(lambda: STATS)
+        serve(lambda: STATS, "ours")

@@ -341,7 +341,8 @@ def test_metrics_are_served_by_the_factory_that_is_named(monkeypatch):
 
     providers = []
 
-    def factory(provider):
+    def factory(provider, namespace):
+        assert namespace == "tests"
         providers.append(provider)
         assert provider().executed == 0  # registries collect while they register, on the loop's own thread
         return "http://127.0.0.1:1"

@@ -6,11 +6,13 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from kernels import get_backend
 from prover import groth16
@@ -90,6 +92,13 @@ def prove(client, key, count=8):
     groth16.verify_batch(key.verifying_key, [job.proof for job in jobs], statements)
 
 
+def scrape(client):
+    """The service's metrics by name and node."""
+    with urllib.request.urlopen(client.service_info().metrics_address, timeout=TIMEOUT_S) as answer:  # noqa: S310 - ours
+        families = list(text_string_to_metric_families(answer.read().decode()))
+    return {(sample.name, sample.labels.get("node")): sample.value for family in families for sample in family.samples}
+
+
 def await_that(condition):
     end = time.monotonic() + TIMEOUT_S
     while not condition():
@@ -118,6 +127,11 @@ def test_tables_are_made_once_and_lie_in_memory_that_both_workers_map(client, se
     assert all(object_store_bytes(pid) - shared >= wanted.size_bytes / 2 for pid, shared in before.items())
     (entry,) = [entry for entry in client.list_keys() if entry["key_id"] == pk.key_id]
     assert list(entry["table_bytes"].values()) == [wanted.size_bytes]
+    (node,) = entry["table_bytes"]
+    health, metrics = ask_vault("health"), scrape(client)
+    assert metrics["fastpath_table_bytes", node] == health["table_bytes"][node] >= wanted.size_bytes
+    assert metrics["fastpath_table_bytes_limit", node] == health["table_bytes_limit"][node] > 0
+    assert metrics["fastpath_made_tables_total", None] == health["tables_made"]
     # They outlive the worker that made them, whichever it was.
     for worker in client.workers():
         kill_and_await(client, worker["name"])
@@ -187,7 +201,7 @@ def test_where_tables_may_take_no_room_each_worker_makes_its_own(start_service, 
     prove(small, small.circuit("ringct", depth=1, inputs=1, outputs=1))
     vault = ray_cluster.get_actor(ACTOR_NAME, namespace=small.service_info().namespace)
     health = ray_cluster.get(vault.health.remote(), timeout=TIMEOUT_S)
-    assert (health["tables_made"], health["table_bytes"]) == (0, {})
+    assert (health["tables_made"], set(health["table_bytes"].values())) == (0, {0})
 
 
 FULL_STORE = """
