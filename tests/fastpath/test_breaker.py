@@ -48,6 +48,16 @@ def test_waits_double_with_failed_probes_up_to_a_bound():
         assert exact <= wait_s <= 1.1 * exact
 
 
+def test_a_device_that_passed_is_trusted_as_before():
+    made = breaker(failures=2, first_wait_s=1.0)
+    assert [made.failed(0.0) for _ in range(2)] == [False, True]
+    for passed in (False, True):
+        assert made.take_probe(made.next_due())
+        made.probed(9.0, passed=passed)
+    assert [made.failed(20.0) for _ in range(2)] == [False, True]
+    assert 21.0 <= made.next_due() <= 21.1
+
+
 def test_a_result_nobody_asked_for_changes_nothing():
     made = breaker()
     made.probed(0.0, passed=False)

@@ -47,6 +47,9 @@ def test_devices_and_backends_are_learned_apart():
 
 def test_the_deviation_follows_the_spread():
     assert model(1.0, 1.0, 1.0).predict("k", "cpu", "ifma").deviation_s == 0.0
+    assert (
+        model(1.0, 3.0).predict("k", "cpu", "ifma").deviation_s == 2.0
+    )  # the first was not off: nothing was predicted
     assert model(*[0.5, 1.5] * 20).predict("k", "cpu", "ifma").deviation_s > 0.3
 
 

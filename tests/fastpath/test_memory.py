@@ -41,8 +41,9 @@ def test_what_is_larger_than_a_pool_runs_alone():
     assert not memory.fits({"gpu": 200})
 
 
-def test_an_idle_pool_reads_as_idle_after_many_fractions():
-    rng, memory = random.Random(1), MemoryTokens()
+@pytest.mark.parametrize("seed", range(8))
+def test_an_idle_pool_reads_as_idle_after_many_fractions(seed):
+    rng, memory = random.Random(seed), MemoryTokens()
     memory.set_pool("gpu", 1e9)
     demands = [{"gpu": rng.random() * 1e6} for _ in range(1_000)]
     for demand in demands:
