@@ -136,10 +136,8 @@ def _key(key: dict[str, Any]) -> str:
     loaded = "in memory" if key["loaded"] else "on disk"
     shared = sum(key.get("table_bytes", {}).values())
     tables = f", {byte_size(shared)} of shared tables" if shared else ""
-    return (
-        f"{key['circuit']}{parameters} on {key['curve']}, {counted(key['constraints'], 'constraint')}, "
-        f"{loaded}{tables}{mark}"
-    )
+    called = ", ".join(filter(None, [*key["names"], f"{key['circuit']}{parameters}"])) or "unnamed"
+    return f"{called} on {key['curve']}, {counted(key['constraints'], 'constraint')}, {loaded}{tables}{mark}"
 
 
 def _tables(keys: list[dict[str, Any]]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from fastpath.statistics import Counters, Latency, ServiceStats, WorkerStats
 INFO = ServiceInfo(address="127.0.0.1:6479", namespace="n", metrics_address="http://127.0.0.1:9410/metrics")
 WORKER = {"name": "prover-worker-0", "alive": True, "completed": 1, "jobs_in_flight": 0, "losses": 1}
 HEALTH = {"backend": "portable", "threads": 2, "pid": 7}
-KEY = {"key_id": "ab" * 32, "loaded": True, "circuit": "multiply", "parameters": {}, "curve": "bn254"}
+KEY = {"key_id": "ab" * 32, "names": (), "loaded": True, "circuit": "multiply", "parameters": {}, "curve": "bn254"}
 
 
 def shown(stats=None, workers=(), keys=()):
@@ -68,6 +68,9 @@ def test_a_draining_service_says_so():
     ("more", "expected"),
     [
         ({"constraints": 1, "development": True}, "multiply on bn254, 1 constraint, in memory, development setup"),
+        ({"constraints": 2, "development": False, "names": ("a", "b")}, "  a, b, multiply on bn254, 2 constraints"),
+        ({"constraints": 2, "development": False, "circuit": "", "names": ("a",)}, "  a on bn254, 2 constraints"),
+        ({"constraints": 2, "development": False, "circuit": ""}, "  unnamed on bn254, 2 constraints"),
         ({"error": "truncated"}, "damaged: truncated"),
     ],
 )
