@@ -1,6 +1,7 @@
 """What a call takes, measured on this process."""
 
 import gc
+import mmap
 import sys
 import threading
 
@@ -52,6 +53,14 @@ def test_mapped_files_do_not_count(memory, tmp_path):
     with memory.measured("key") as peak:
         mapped = np.memmap(tmp_path / "key", np.uint8, "r")
         assert mapped.sum() == 0
+    assert 0 < peak.byte_count < OTHERS
+
+
+@linux
+def test_shared_memory_does_not_count(memory):
+    shared = np.frombuffer(mmap.mmap(-1, 50 * MIB), np.uint8)  # as of the object store, it stays mapped
+    with memory.measured("key") as peak:
+        shared[:] = 1
     assert 0 < peak.byte_count < OTHERS
 
 

@@ -81,6 +81,15 @@ def test_statistics_count_every_completed_task():
     assert 15 <= stats.average_ms < 200
 
 
+def test_work_that_is_no_task_counts_neither_as_one_nor_as_time():
+    with ProverPool(1) as pool:
+        pool.submit_together(0, lambda: time.sleep(0.05)).result()
+        assert pool.stats() == PoolStats(0, 0.0)
+        pool.submit(int).result()
+        assert pool.stats().tasks == 1
+        assert pool.stats().average_ms < 50
+
+
 def test_threads_are_reused():
     with ProverPool(2) as pool:
         seen = {pool.submit(threading.get_native_id).result() for _ in range(10)}
