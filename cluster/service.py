@@ -241,7 +241,7 @@ def connect(address: str, namespace: str, *, token_path: str = "", object_store_
     try:
         ray.init(address=address, namespace=namespace, log_to_driver=False, logging_level=logging.ERROR, **own)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-        raise Unavailable(f"cannot reach Ray at {address}: {error}") from None
+        raise Unavailable(f"cannot reach Ray at {address}: {error}; is a service up there?") from None
 
 
 # --- long-lived

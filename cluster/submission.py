@@ -123,7 +123,9 @@ def _read(path: str, curve: str, variables: int) -> Limbs:
     try:
         witnesses: Any = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise BadInput(f"--witnesses {path} cannot be read as .npy ({type(error).__name__})") from None
+        raise BadInput(
+            f"--witnesses {path} cannot be read as .npy ({type(error).__name__}); write it with numpy.save"
+        ) from None
     shape = (variables, 4)
     if not isinstance(witnesses, np.ndarray) or witnesses.dtype != np.uint64 or witnesses.shape[1:] != shape:
         raise BadInput(f"--witnesses {path} must hold uint64[batch, {variables}, 4] for this circuit")

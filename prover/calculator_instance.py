@@ -169,10 +169,14 @@ class CalculatorInstance:
         if code == wasmtime.TrapCode.INTERRUPT:
             return BadInput(f"the calculation took longer than {self._limits.time_s:g} s; raise the limit")
         if code == wasmtime.TrapCode.STACK_OVERFLOW:
-            return BadInput("the calculator recursed too deeply: its stack is full")
+            return BadInput(
+                "the calculator recursed too deeply: its stack is full; make the circuit's functions recurse less"
+            )
         raised, exception, length = np.frombuffer(self._memory.read(self._store, 0, 12), "<u4").tolist()
         if not raised:
-            return BadInput(f"the calculator failed ({code.name.lower() if code else 'trap'}): it is damaged")
+            return BadInput(
+                f"the calculator failed ({code.name.lower() if code else 'trap'}): damaged; compile the circuit again"
+            )
         message = bytes(self._memory.read(self._store, _MESSAGE_AT, _MESSAGE_AT + length))
         where = "; ".join(found.decode("ascii") for found in _WHERE.findall(message))
         what = _EXCEPTIONS.get(exception, "the circuit raised an unknown exception")

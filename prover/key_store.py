@@ -100,7 +100,9 @@ def read_manifest(directory: Path | str, key_id: str) -> dict[str, Any]:
     folder = _folder(Path(directory), key_id)
     manifest = _read_manifest(folder)
     if manifest_id(manifest) != key_id:
-        raise BadInput(f"{folder / _METADATA} has been altered: it is not the manifest of key {key_id}")
+        raise BadInput(
+            f"{folder / _METADATA} has been altered: it is not the manifest of key {key_id}; add the key again"
+        )
     check_manifest(manifest)
     return manifest
 

@@ -82,7 +82,7 @@ def prove(
         try:
             proof = prove_unverified(pk, witness, backend, rng, threads, should_stop, on_phase)
         except DeviceError as error:
-            raise DeviceFault(f"backend {backend.name} failed: {error}") from error
+            raise DeviceFault(f"backend {backend.name} failed: {error}; see `fastpath-prover doctor`") from error
         try:
             with run_phase(Phase.VERIFY, on_phase, should_stop):
                 verify(pk.verifying_key, proof, witness[1 : pk.metadata.public + 1], trusted_backend(backend))

@@ -51,12 +51,14 @@ def validate_key(
             outside = outside_group(backend, pk.curve, group, chunk)
             if outside.any():
                 which = f"point {start + int(outside.argmax())} of {name}" if name in QUERIES else name
-                raise BadInput(f"{which} of the key is off the curve or outside its subgroup")
+                raise BadInput(f"{which} of the key is off the curve or outside its subgroup; do not use it")
             checked += len(chunk)
             if on_progress is not None:
                 on_progress(checked, total)
     for name, matrix in pk.matrices.items():
         too_large = values_at_or_above(matrix.coefficients, pk.curve.fr.modulus)
         if too_large.any():
-            raise BadInput(f"coefficient {int(too_large.argmax())} of matrix {name} is not below r")
+            raise BadInput(
+                f"coefficient {int(too_large.argmax())} of matrix {name} is not below r; export the key again"
+            )
     prepare_verifying_key(pk.verifying_key, backend)

@@ -105,9 +105,11 @@ def _validated_equation(vk: VerifyingKey, backend: Backend) -> PairingEquation:
     g1 = np.concatenate([vk.alpha_g1[np.newaxis], vk.ic])
     g2 = np.stack([vk.beta_g2, vk.gamma_g2, vk.delta_g2])
     if is_infinity(g1[:1]).any() or is_infinity(g2).any():
-        raise BadInput("alpha, beta, gamma or delta of the verifying key is the point at infinity")
+        raise BadInput(
+            "alpha, beta, gamma or delta of the verifying key is infinity: proofs for it can be forged, do not use it"
+        )
     if outside_group(backend, vk.curve, "g1", g1).any() or outside_group(backend, vk.curve, "g2", g2).any():
-        raise BadInput("a point of the verifying key is off the curve or outside its subgroup")
+        raise BadInput("a point of the verifying key is off the curve or outside its subgroup; do not use it")
     q = np.stack([vk.beta_g2, negated(vk.curve, vk.gamma_g2), negated(vk.curve, vk.delta_g2)])
     return backend.load_equation(vk.curve, negated(vk.curve, vk.alpha_g1), q, vk.ic)
 

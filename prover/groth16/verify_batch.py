@@ -60,7 +60,7 @@ def verify_batch(
     if not len(proofs):
         raise BadInput("a batch to verify needs at least one proof")
     if len(proofs) != len(public_inputs):
-        raise BadInput(f"{len(proofs)} proofs come with {len(public_inputs)} sets of public inputs")
+        raise BadInput(f"{len(proofs)} proofs come with {len(public_inputs)} sets of public inputs; give one for each")
     key = prepare_verifying_key(vk, backend or kernels.get_backend())
     sound: list[_Item] = []
     bad: list[int] = []
@@ -73,7 +73,7 @@ def verify_batch(
     bad += _invalid(key, sound)
     if bad:
         named = ", ".join(str(index) for index in sorted(bad))
-        raise InvalidProof(f"of {len(proofs)} proofs these do not verify: {named}", sorted(bad))
+        raise InvalidProof(f"of {len(proofs)} proofs these do not verify: {named}; do not accept them", sorted(bad))
 
 
 @dataclass(frozen=True)
