@@ -97,6 +97,7 @@ def test_a_malformed_batch_is_refused(parallel, wrong):
 def test_a_batch_above_the_limit_is_refused(multiply_key, pool, witnesses):
     with pytest.raises(BadInput, match="at most 5"):
         ParallelProver(multiply_key, ProverConfig(batch_limit=5), pool).prove_batch(witnesses)
+    assert not ParallelProver(multiply_key, ProverConfig(batch_limit=5), pool).prove_batch(witnesses[:5]).errors
 
 
 @pytest.mark.parametrize("size", [1, 6])
