@@ -78,7 +78,7 @@ class Throttle:
         Raises
         ------
         Overloaded
-            If it is not to be sent, with what is left of the time that the service last named.
+            If it is not to be sent, with what is left of the latest time that the service named.
         """
         with self._lock:
             now = self._clock()

@@ -195,6 +195,12 @@ def test_every_metric_is_documented_and_has_its_prefix():
         assert family.name.startswith("fastpath_")
 
 
+def test_what_a_worker_does_not_say_is_not_exported():
+    of_workers = {name for name, labels in scraped(STATS) if ("worker", "cpu-1") in labels}
+    assert "fastpath_worker_up" in of_workers
+    assert not {"fastpath_worker_threads", "fastpath_worker_wanted_threads"} & of_workers
+
+
 def test_quantiles_of_nothing_are_not_zero():
     empty = scraped(ServiceStats())
     assert math.isnan(empty["fastpath_latency_ms", (("quantile", "0.50"),)])

@@ -80,6 +80,7 @@ def test_a_throttled_request_names_the_time_the_service_named():
     clock.now = 100.0
     for _ in range(200):
         throttle.answered(accepted=False, latency_s=0.01, retry_after_s=40.0)
+        throttle.answered(accepted=False, latency_s=0.01, retry_after_s=1.0)  # of a smaller batch
     assert throttle.refusal_probability > 0.99
     with pytest.raises(Overloaded) as refusal:
         throttle.check()
