@@ -3,7 +3,7 @@
 import pytest
 
 from fastpath.errors import Cancelled, DeadlineExceeded, UnknownJob
-from tests.fastpath.driving import answer, scheduler, states, submit
+from tests.fastpath.driving import answer, known, scheduler, states, submit
 
 
 def test_cancel_reaches_waiting_and_running_jobs_for_good():
@@ -22,6 +22,19 @@ def test_cancel_reaches_waiting_and_running_jobs_for_good():
     assert target.next_dispatch(2.0) is None
     assert target.stats(2.0).counters.late_results == 1
     assert target.cancel(3.0, "B").already_finished == 3
+
+
+def test_a_job_that_ran_twice_says_nothing_of_predictions():
+    target = known(workers=2)
+    before = target.stats(0.0).forecast_error
+    submit(target, 100.0)
+    target.worker_lost(150.0, target.next_dispatch(100.0))
+    answer(target, 200.0, target.next_dispatch(199.0))  # after a hundred times what was predicted
+    assert states(target) == ["done"]
+    assert target.stats(200.0).forecast_error == before
+    submit(target, 300.0, batch_id="C")
+    answer(target, 400.0, target.next_dispatch(300.0))
+    assert target.stats(400.0).forecast_error != before
 
 
 @pytest.mark.parametrize("unknown", ["X", "X-0000000", "B-0000009", "B-?"])
