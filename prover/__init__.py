@@ -25,17 +25,18 @@ if TYPE_CHECKING:
     from prover.groth16 import Proof, ProvingKey, VerifyingKey
     from prover.key_cache import shared_key
     from prover.key_store import load_key, save_key
-    from prover.parallel import BatchResult, ParallelProver, ProofResult, ProverConfig
+    from prover.parallel import ParallelProver, ProverConfig
     from prover.pool import PoolStats, ProverPool, get_pool_stats
+    from prover.proof_result import BatchResult, ProofResult
     from prover.witness_calculator import WitnessCalculator
 
 _HOMES = {
-    "BatchResult": "prover.parallel",
+    "BatchResult": "prover.proof_result",
     "CalculatorLimits": "prover.calculator_instance",
     "ParallelProver": "prover.parallel",
     "PoolStats": "prover.pool",
     "Proof": "prover.groth16",
-    "ProofResult": "prover.parallel",
+    "ProofResult": "prover.proof_result",
     "ProverConfig": "prover.parallel",
     "ProverPool": "prover.pool",
     "ProvingKey": "prover.groth16",

@@ -9,7 +9,7 @@ import numpy as np
 
 from kernels.encoding import Limbs
 from prover.errors import BadInput, ProverError
-from prover.parallel import ProofResult
+from prover.proof_result import ProofResult
 
 
 def witness_rows(

@@ -9,8 +9,9 @@ from kernels.cuda.device_backend import DeviceBackend
 from prover.errors import ProverError
 from prover.groth16.phases import Phase
 from prover.group import answer, refusal
-from prover.parallel import ParallelProver, ProofResult, ProverConfig
+from prover.parallel import ParallelProver, ProverConfig
 from prover.peak_memory import PeakMemory
+from prover.proof_result import ProofResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

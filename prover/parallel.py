@@ -18,21 +18,19 @@ import numpy as np
 
 import kernels
 from kernels.backend import Backend
-from kernels.cuda.device import DeviceError
 from kernels.cuda.device_backend import DeviceBackend, trusted_backend
-from kernels.cuda.memory_plan import DoesNotFitError
-from kernels.cuda.nvrtc import NvrtcError
-from prover.errors import BadInput, DeviceFault, InvalidProof, ProverError
+from prover import unverified_proofs
+from prover.errors import BadInput, InvalidProof
 from prover.groth16.keys import ProvingKey
-from prover.groth16.phases import OnPhase, Phase, ShouldStop
+from prover.groth16.phases import Phase
 from prover.groth16.prepare import distrust_tables
-from prover.groth16.proof import Proof
-from prover.groth16.prove import ATTEMPTS, blames_backend, prove_unverified, unproven
-from prover.groth16.prove_rows import MOST_CONSTRAINTS, MOST_ROWS, prove_rows
+from prover.groth16.prove import ATTEMPTS, blames_backend, unproven
+from prover.groth16.prove_rows import MOST_CONSTRAINTS, MOST_ROWS
 from prover.groth16.verify_batch import verify_batch
 from prover.key_cache import shared_key
 from prover.pool import ProverPool, default_pool
-from prover.r1cs import validate_shape
+from prover.proof_result import BatchResult, ProofResult
+from prover.unverified_proofs import ShouldStopItem
 
 if TYPE_CHECKING:
     from kernels.encoding import Limbs
@@ -52,9 +50,6 @@ OnItemPhase: TypeAlias = Callable[[int, Phase, float], None]
 
 OnVerifying: TypeAlias = Callable[[Sequence[int]], None]
 """Called with the indices of proofs that have been made, from a proving thread or that of the batch's caller."""
-
-ShouldStopItem: TypeAlias = Callable[[int], bool]
-"""Asked from the proving threads whether the item of that index is cancelled."""
 
 
 @dataclass(frozen=True)
@@ -77,55 +72,6 @@ class ProverConfig:
     backend: Backend | None = None
     batch_limit: int = 4096
     tables: TableStore | None = None
-
-
-@dataclass(frozen=True)
-class ProofResult:
-    """One item of a batch: a verified proof, or the error that prevented it.
-
-    Attributes
-    ----------
-    public_inputs
-        ``uint64[public, 4]``, standard form; None without a proof.
-    latency_s
-        From the call of :meth:`ParallelProver.prove_batch` until this item was made, waiting for a thread included,
-        verification of the batch excluded.
-    proving_s
-        The part of it in which a thread worked on this item.
-    device_bytes
-        Memory of a device that it took at most; 0 for an item that was proved without one.
-    """
-
-    proof: Proof | None
-    public_inputs: Limbs | None = field(repr=False)
-    error: ProverError | None
-    latency_s: float
-    proving_s: float
-    device_bytes: int = 0
-
-
-@dataclass(frozen=True)
-class BatchResult:
-    """Results in the order of the witnesses.
-
-    Attributes
-    ----------
-    elapsed_s
-        From the call until all proofs were verified.
-    """
-
-    items: tuple[ProofResult, ...]
-    elapsed_s: float
-
-    @property
-    def proofs(self) -> list[Proof]:
-        """The proofs of the items that succeeded."""
-        return [item.proof for item in self.items if item.proof is not None]
-
-    @property
-    def errors(self) -> dict[int, ProverError]:
-        """The errors of the items that failed, by index."""
-        return {index: item.error for index, item in enumerate(self.items) if item.error is not None}
 
 
 @dataclass(frozen=True)
@@ -188,7 +134,7 @@ class ParallelProver:
         small = self.key.domain_size <= MOST_CONSTRAINTS
 
         def prove_item(index: int) -> ProofResult:
-            return _prove_item(
+            return unverified_proofs.prove_item(
                 self.key,
                 witnesses[index],
                 backend,
@@ -235,7 +181,7 @@ class ParallelProver:
         """Prove items on the backend's device, as one task of the pool; None where that does not pay or failed."""
         if not isinstance(backend, DeviceBackend) or not backend.pays(len(indices) * self.key.r1cs.variables):
             return None
-        task = partial(_prove_together, self.key, [witnesses[i] for i in indices], backend)
+        task = partial(unverified_proofs.prove_together, self.key, [witnesses[i] for i in indices], backend)
         stop = None if should_stop is None else (lambda position: should_stop(indices[position]))
         phase = None if on_phase is None else partial(_phase_of_all, on_phase, indices)
         future = self.pool.submit(task, submitted, stop, phase)
@@ -269,7 +215,9 @@ class ParallelProver:
             phase = None if on_phase is None else partial(_phase_of_all, on_phase, part)
             adjacent = part[-1] - part[0] == len(part) - 1  # a slice of an array is one, too
             chosen = witnesses[part[0] : part[-1] + 1] if adjacent else [witnesses[i] for i in part]
-            results = _prove_rows(self.key, chosen, backend, submitted, stop, phase, self.config.tables)
+            results = unverified_proofs.prove_in_rows(
+                self.key, chosen, backend, submitted, stop, phase, self.config.tables
+            )
             made = [(i, item) for i, item in zip(part, results, strict=True) if item.proof is not None]
             if not (verifies and made):
                 return results, []
@@ -307,127 +255,9 @@ class ParallelProver:
             raise BadInput(f"a batch holds at most {self.config.batch_limit} witnesses, not {len(witnesses)}; split it")
 
 
-def _prove_item(
-    pk: ProvingKey,
-    witness: Limbs,
-    backend: Backend,
-    threads: int,
-    submitted: float,
-    should_stop: ShouldStop | None,
-    on_phase: OnPhase | None,
-    tables: TableStore | None,
-) -> ProofResult:
-    """Prove one item without verifying it; what goes wrong becomes the item's error."""
-    begun = time.perf_counter()
-    proof: Proof | None = None
-    public_inputs: Limbs | None = None
-    error: ProverError | None = None
-    try:
-        proof = prove_unverified(
-            pk, witness, backend, threads=threads, should_stop=should_stop, on_phase=on_phase, tables=tables
-        )
-        public_inputs = witness[1 : pk.metadata.public + 1].copy()
-    except ProverError as refused:
-        error = refused.with_traceback(None)  # its frames hold the witness
-    except DeviceError as failed:
-        error = DeviceFault(f"backend {backend.name} failed: {failed}")
-    except Exception as unexpected:  # noqa: BLE001 - one item must not take the batch down
-        _log.exception("backend %s failed", backend.name)
-        error = DeviceFault(f"backend {backend.name} failed with {type(unexpected).__name__}; see the log")
-    ended = time.perf_counter()
-    return ProofResult(proof, public_inputs, error, ended - submitted, ended - begun)
-
-
-def _prove_together(
-    pk: ProvingKey,
-    witnesses: Sequence[Limbs],
-    backend: DeviceBackend,
-    submitted: float,
-    should_stop: ShouldStopItem | None,
-    on_phase: OnPhase | None,
-) -> list[ProofResult] | None:
-    """Prove items together on a device without verifying them; None when it failed, which the backend is told."""
-    from prover.groth16.prove_on_device import prove_on_device  # noqa: PLC0415 - loads compilers
-
-    begun = time.perf_counter()
-    taken: list[int] = []
-    try:
-        outcomes = prove_on_device(
-            pk, witnesses, backend, should_stop=should_stop, on_phase=on_phase, on_memory=taken.append
-        )
-    except (DeviceError, NvrtcError, DoesNotFitError) as error:
-        backend.failed(error)
-        return None
-    results = _results(pk, witnesses, outcomes, submitted, begun)
-    return [replace(result, device_bytes=sum(taken)) for result in results]
-
-
-def _prove_rows(
-    pk: ProvingKey,
-    witnesses: Limbs | Sequence[Limbs],
-    backend: Backend,
-    submitted: float,
-    should_stop: ShouldStopItem | None,
-    on_phase: OnPhase | None,
-    tables: TableStore | None,
-) -> list[ProofResult]:
-    """Prove items of a small circuit together without verifying them; what goes wrong becomes the items' error."""
-    begun = time.perf_counter()
-    of_one_shape = isinstance(witnesses, np.ndarray)
-    errors = [_shape_error(pk, witness) for witness in (witnesses[:1] if of_one_shape else witnesses)]
-    outcomes: list[Proof | ProverError] = [error or _NOT_MADE for error in errors]
-    outcomes *= len(witnesses) // len(errors)
-    shaped = [row for row, outcome in enumerate(outcomes) if outcome is _NOT_MADE]
-    stop = None if should_stop is None else (lambda row: should_stop(shaped[row]))
-    if shaped:
-        rows = np.ascontiguousarray(witnesses if len(shaped) == len(witnesses) else [witnesses[row] for row in shaped])
-        try:
-            made = prove_rows(pk, rows, backend, should_stop=stop, on_phase=on_phase, tables=tables)
-        except DeviceError as failed:
-            made = [DeviceFault(f"backend {backend.name} failed: {failed}")] * len(shaped)
-        except Exception as unexpected:  # noqa: BLE001 - as for single items
-            _log.exception("backend %s failed", backend.name)
-            fault = DeviceFault(f"backend {backend.name} failed with {type(unexpected).__name__}; see the log")
-            made = [fault] * len(shaped)
-        for row, outcome in zip(shaped, made, strict=True):
-            outcomes[row] = outcome
-    return _results(pk, witnesses, outcomes, submitted, begun)
-
-
 def _phase_of_all(on_phase: OnItemPhase, indices: Sequence[int], phase: Phase, seconds: float) -> None:
     for index in indices:
         on_phase(index, phase, seconds)
-
-
-_NOT_MADE = DeviceFault("the proof was not made")
-
-
-def _shape_error(pk: ProvingKey, witness: Limbs) -> ProverError | None:
-    try:
-        validate_shape(witness, (pk.r1cs.variables, 4), "witness")
-    except BadInput as refused:
-        return refused.with_traceback(None)  # its frames hold the witness
-    return None
-
-
-def _results(
-    pk: ProvingKey,
-    witnesses: Limbs | Sequence[Limbs],
-    outcomes: Sequence[Proof | ProverError],
-    submitted: float,
-    begun: float,
-) -> list[ProofResult]:
-    """Items that were proved together: each counts its share of the time."""
-    ended = time.perf_counter()
-    each = (ended - begun) / len(witnesses)
-    results = []
-    for outcome, witness in zip(outcomes, witnesses, strict=True):
-        if isinstance(outcome, ProverError):
-            results.append(ProofResult(None, None, outcome, ended - submitted, each))
-        else:
-            statement = witness[1 : pk.metadata.public + 1].copy()
-            results.append(ProofResult(outcome, statement, None, ended - submitted, each))
-    return results
 
 
 def _invalid(pk: ProvingKey, backend: Backend, results: Sequence[tuple[int, ProofResult]]) -> list[int]:
