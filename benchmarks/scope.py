@@ -73,7 +73,7 @@ SCOPES = {
             files=(14, 16),
             memory=(14, 16),
             batches=(("ringct", _RINGCT, 16), ("multiply", {}, 256)),
-            repeat=7,
+            repeat=15,
             case_s=4,
         ),
         Scope(
