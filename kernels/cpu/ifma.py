@@ -15,12 +15,12 @@ from kernels.cpu import msm as msm_algorithm
 from kernels.cpu.bucket_msm import Arithmetic
 from kernels.cpu.features import has_ifma
 from kernels.cpu.lane_buckets import eight_lanes
-from kernels.cpu.lane_field import LANES
 from kernels.cpu.lane_multiples import LaneMultiples
 from kernels.cpu.lane_ntt import lane_ntt
 from kernels.cpu.lane_pairing import PAIRS_PAY_FROM, miller_values
 from kernels.cpu.lane_products import lane_multiply
 from kernels.cpu.lane_sparse import lane_sparse_product
+from kernels.cpu.lane_vectors import LANES
 from kernels.cpu.lane_window_sum import WindowTables, affine_from_projective
 from kernels.cpu.packed_pairing import packed_pairing
 from kernels.cpu.portable import PortableBackend

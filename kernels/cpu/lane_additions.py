@@ -17,10 +17,10 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from kernels.cpu.lane_field import WORD
 from kernels.cpu.lane_points import LanePointSpec
 from kernels.cpu.lane_rows import RowLayout
 from kernels.cpu.lane_slots import ReducedSlots, load_limbs, slots_of, store_limbs
+from kernels.cpu.lane_vectors import WORD
 from kernels.curves import Curve, Group
 
 FETCH_AHEAD = 4  # vectors of pairs: additions of 4 vectors take about as long as memory does

@@ -13,10 +13,11 @@ from kernels.cpu.bucket_sums import PIECE_ENTRIES, BucketSums, ChunkAdditions, P
 from kernels.cpu.compilation import I64, U32, U64, U64_OUT, KernelSet, compiled_once, copy_words
 from kernels.cpu.lane_additions import FETCH_AHEAD, KEPT, additions
 from kernels.cpu.lane_complete_additions import complete_additions
-from kernels.cpu.lane_field import LANES, RADIX, limb_count
+from kernels.cpu.lane_field import limb_count
 from kernels.cpu.lane_inversion import lane_inversion
 from kernels.cpu.lane_points import lane_points
 from kernels.cpu.lane_trees import LONGEST_PIECE, Leaves, TreeAdditions, tree_summer
+from kernels.cpu.lane_vectors import LANES, RADIX
 from kernels.cpu.operation import operation
 from kernels.cpu.points import ring_spec
 from kernels.curves import Curve, Group

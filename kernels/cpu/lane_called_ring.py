@@ -14,8 +14,10 @@ from typing import Any, Literal
 from llvmlite import ir
 
 from kernels.cpu.called_ring import TIMES_XI, CalledElement, CalledRing
-from kernels.cpu.lane_field import LANES, LaneElement, LaneField
+from kernels.cpu.lane_element import LaneElement
+from kernels.cpu.lane_field import LaneField
 from kernels.cpu.lane_points import LanePointSpec
+from kernels.cpu.lane_vectors import LANES
 from kernels.cpu.operation import call
 from kernels.curves import Curve
 from kernels.formulas import quadratic

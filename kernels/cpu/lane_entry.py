@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from kernels.cpu.compilation import KernelSet
-from kernels.cpu.lane_field import LANES, MASK, RADIX, limb_count
+from kernels.cpu.lane_field import limb_count
+from kernels.cpu.lane_vectors import LANES, MASK, RADIX
 from kernels.curves import PrimeField
 
 

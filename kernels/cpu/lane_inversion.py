@@ -10,8 +10,9 @@ import numpy as np
 
 from kernels.cpu.compilation import KernelSet, copy_words
 from kernels.cpu.inversion import inversion
-from kernels.cpu.lane_field import LANES, MASK, RADIX, limb_count, short_products
+from kernels.cpu.lane_field import limb_count, short_products
 from kernels.cpu.lane_points import lane_points
+from kernels.cpu.lane_vectors import LANES, MASK, RADIX
 from kernels.cpu.operation import QuadraticRing, operation
 from kernels.cpu.points import ring_spec
 from kernels.curves import Curve, Group

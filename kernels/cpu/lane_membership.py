@@ -19,9 +19,11 @@ from numba import types
 from kernels.backend import Array
 from kernels.cpu.compilation import U8_OUT, U64, KernelSet, compiled_once, copy_words
 from kernels.cpu.lane_called_ring import LaneCalledSpec
+from kernels.cpu.lane_element import LaneElement
 from kernels.cpu.lane_entry import entering
-from kernels.cpu.lane_field import LANES, RADIX, LaneElement, LaneSpec, limb_count
+from kernels.cpu.lane_field import LaneSpec, limb_count
 from kernels.cpu.lane_packing import PackedSpec, packed_operation
+from kernels.cpu.lane_vectors import LANES, RADIX
 from kernels.cpu.operation import operation
 from kernels.curves import Curve
 from kernels.endomorphisms import membership_endomorphism, signed_digits

@@ -20,9 +20,10 @@ from kernels.cpu.compilation import U8, U32, U64, U64_OUT, KernelSet, compiled_o
 from kernels.cpu.coordinate_scaling import coordinate_scaling
 from kernels.cpu.digits import split
 from kernels.cpu.lane_complete_additions import complete_additions
-from kernels.cpu.lane_field import LANES, RADIX, limb_count
+from kernels.cpu.lane_field import limb_count
 from kernels.cpu.lane_pairing import lane_constants
 from kernels.cpu.lane_points import lane_points
+from kernels.cpu.lane_vectors import LANES, RADIX
 from kernels.cpu.operation import operation
 from kernels.cpu.point_images import point_images
 from kernels.cpu.points import point_functions

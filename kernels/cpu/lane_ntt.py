@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from kernels.backend import Array, poll
-from kernels.cpu.lane_field import LANES
 from kernels.cpu.lane_transform import lane_transform_kernels
+from kernels.cpu.lane_vectors import LANES
 from kernels.cpu.scratch import borrow_scratch
 from kernels.cpu.threads import for_each
 from kernels.cpu.transform_plan import transform_plan

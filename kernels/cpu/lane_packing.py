@@ -16,8 +16,10 @@ from typing import Any, Literal
 
 from llvmlite import ir
 
-from kernels.cpu.lane_field import LANES, LaneElement, LaneField
+from kernels.cpu.lane_element import LaneElement
+from kernels.cpu.lane_field import LaneField
 from kernels.cpu.lane_points import LanePointSpec
+from kernels.cpu.lane_vectors import LANES
 from kernels.cpu.operation import QuadraticRing, call, operation
 from kernels.curves import Curve
 from kernels.formulas import quadratic

@@ -18,8 +18,9 @@ from kernels.backend import Array
 from kernels.cpu.compilation import U8_OUT, U64, U64_OUT, KernelSet, compiled_once, copy_words
 from kernels.cpu.coordinate_scaling import coordinate_scaling
 from kernels.cpu.lane_called_ring import LaneCalledSpec
-from kernels.cpu.lane_field import LANES, MASK, RADIX, limb_count
+from kernels.cpu.lane_field import limb_count
 from kernels.cpu.lane_points import lane_points
+from kernels.cpu.lane_vectors import LANES, MASK, RADIX
 from kernels.cpu.operation import operation
 from kernels.cpu.pairing import loop_digits
 from kernels.curves import Curve, Fp2, PrimeField

@@ -9,8 +9,9 @@ from typing import Any, Literal
 from llvmlite import ir
 
 from kernels.cpu.affine_cases import add_any, any_difference, is_infinity
-from kernels.cpu.lane_field import LANES, LaneField, limb_count
+from kernels.cpu.lane_field import LaneField, limb_count
 from kernels.cpu.lane_rows import RowLayout
+from kernels.cpu.lane_vectors import LANES
 from kernels.cpu.operation import QuadraticRing, operation
 from kernels.curves import Curve, Group
 from kernels.formulas import weierstrass

@@ -10,7 +10,8 @@ from numba import types
 from numba.extending import intrinsic
 
 from kernels.cpu.compilation import U64, U64_OUT, KernelSet, compiled_once
-from kernels.cpu.lane_field import LANES, WORD, LaneSpec
+from kernels.cpu.lane_field import LaneSpec
+from kernels.cpu.lane_vectors import LANES, WORD
 from kernels.cpu.lane_words import load_words, pointers_to, store_words, words_product
 from kernels.cpu.operation import RingSpec, operation
 from kernels.curves import Curve

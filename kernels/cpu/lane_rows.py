@@ -15,7 +15,9 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from kernels.cpu.lane_field import LANES, MASK, RADIX, WORD, LaneElement, LaneField, splat
+from kernels.cpu.lane_element import LaneElement
+from kernels.cpu.lane_field import LaneField
+from kernels.cpu.lane_vectors import LANES, MASK, RADIX, WORD, splat
 from kernels.cpu.operation import QuadraticRing, Spec
 from kernels.formulas.quadratic import QuadraticElement
 

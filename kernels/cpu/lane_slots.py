@@ -11,8 +11,10 @@ from typing import Any
 
 from llvmlite import ir
 
-from kernels.cpu.lane_field import WORD, LaneElement, LaneField, short_products, splat
+from kernels.cpu.lane_element import LaneElement
+from kernels.cpu.lane_field import LaneField, short_products
 from kernels.cpu.lane_points import LanePointSpec
+from kernels.cpu.lane_vectors import WORD, splat
 from kernels.cpu.operation import QuadraticRing
 from kernels.formulas import weierstrass
 from kernels.formulas.quadratic import QuadraticElement

@@ -27,7 +27,9 @@ from numba import types
 from numba.extending import intrinsic
 
 from kernels.cpu.compilation import U64, U64_OUT, KernelSet, compiled_once
-from kernels.cpu.lane_field import LANES, WORD, LaneElement, LaneField, LaneSpec
+from kernels.cpu.lane_element import LaneElement
+from kernels.cpu.lane_field import LaneField, LaneSpec
+from kernels.cpu.lane_vectors import LANES, WORD
 from kernels.cpu.lane_words import load_words, pointers_to, store_words
 from kernels.cpu.operation import call, operation
 from kernels.curves import Curve

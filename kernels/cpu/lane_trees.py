@@ -14,8 +14,8 @@ import numpy as np
 
 from kernels.cpu.bucket_sums import OWN_ROW
 from kernels.cpu.compilation import KernelSet
-from kernels.cpu.lane_field import LANES
 from kernels.cpu.lane_slots import LEVELS
+from kernels.cpu.lane_vectors import LANES
 
 LONGEST_PIECE = 1 << LEVELS
 

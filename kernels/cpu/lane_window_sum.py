@@ -16,9 +16,11 @@ from kernels.backend import Array
 from kernels.cpu.compilation import U64, U64_OUT, KernelSet, compiled_once
 from kernels.cpu.coordinate_scaling import coordinate_scaling
 from kernels.cpu.lane_called_ring import LaneCalledSpec
+from kernels.cpu.lane_element import LaneElement
 from kernels.cpu.lane_entry import leaving
-from kernels.cpu.lane_field import LANES, MASK, RADIX, LaneElement, LaneSpec, limb_count
+from kernels.cpu.lane_field import LaneSpec, limb_count
 from kernels.cpu.lane_points import lane_points
+from kernels.cpu.lane_vectors import LANES, MASK, RADIX
 from kernels.cpu.msm import multiply_base
 from kernels.cpu.operation import operation
 from kernels.curves import Curve

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from llvmlite import ir
 
-from kernels.cpu.lane_field import LaneElement, LaneField
+from kernels.cpu.lane_element import LaneElement
+from kernels.cpu.lane_field import LaneField
 from kernels.cpu.lane_rows import pack, store_group, transposed_group, unpack
 from kernels.cpu.portable_field import WORD
 

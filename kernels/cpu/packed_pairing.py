@@ -19,8 +19,9 @@ from kernels.backend import Array
 from kernels.cpu.compilation import I32, U64, U64_OUT, KernelSet, compiled_once
 from kernels.cpu.inversion import inversion
 from kernels.cpu.lane_entry import entering, leaving
-from kernels.cpu.lane_field import LANES, MASK, RADIX, limb_count
+from kernels.cpu.lane_field import limb_count
 from kernels.cpu.lane_packing import PackedSpec, packed_operation
+from kernels.cpu.lane_vectors import LANES, MASK, RADIX
 from kernels.cpu.operation import RingSpec, operation
 from kernels.cpu.pairing import POWERS_OF_W
 from kernels.cpu.pairing_program import STEP_WORDS, Encoded, Op, PairingProgram

@@ -14,8 +14,8 @@ from kernels.cpu.bucket_sums import PIECE_ENTRIES, BucketSums, ChunkAdditions, P
 from kernels.cpu.compilation import I64, U32, U64, U64_OUT, KernelSet, compiled_once, copy_words
 from kernels.cpu.inversion import inversion
 from kernels.cpu.lane_additions import ask_for_rows
-from kernels.cpu.lane_field import LANES
 from kernels.cpu.lane_rows import RowLayout
+from kernels.cpu.lane_vectors import LANES
 from kernels.cpu.operation import operation, predicate
 from kernels.cpu.points import point_functions
 from kernels.curves import Curve, Group

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.backend import Array
-from kernels.cpu.lane_field import LANES, MASK, RADIX, limb_count
+from kernels.cpu.lane_field import limb_count
+from kernels.cpu.lane_vectors import LANES, MASK, RADIX
 from kernels.cpu.scalars import scalar_kernels
 from kernels.curves import Curve, PrimeField
 from kernels.encoding import montgomery_from_ints

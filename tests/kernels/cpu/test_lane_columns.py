@@ -12,7 +12,8 @@ from kernels import BLS12_381
 from kernels.cpu.compilation import U64, U64_OUT, KernelSet
 from kernels.cpu.features import has_ifma
 from kernels.cpu.lane_columns import karatsuba, schoolbook
-from kernels.cpu.lane_field import LANES, MASK, RADIX, WORD, LaneField, splat
+from kernels.cpu.lane_field import LaneField
+from kernels.cpu.lane_vectors import LANES, MASK, RADIX, WORD, splat
 
 LIMBS = 8
 

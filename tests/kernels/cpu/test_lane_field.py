@@ -10,8 +10,10 @@ from llvmlite import ir
 from kernels import BLS12_381, BN254
 from kernels.cpu.compilation import U64, U64_OUT, KernelSet
 from kernels.cpu.features import has_ifma
-from kernels.cpu.lane_field import LANES, MASK, RADIX, WORD, LaneElement, LaneField, LaneSpec, limb_count
+from kernels.cpu.lane_element import LaneElement
+from kernels.cpu.lane_field import LaneField, LaneSpec, limb_count
 from kernels.cpu.lane_field import short_products as short_products_fit
+from kernels.cpu.lane_vectors import LANES, MASK, RADIX, WORD
 from kernels.cpu.operation import operation
 
 FIELDS = [BLS12_381.fp, BLS12_381.fr, BN254.fp, BN254.fr]

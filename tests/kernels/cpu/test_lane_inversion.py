@@ -9,9 +9,10 @@ from numba import types
 from kernels import BLS12_381, BN254
 from kernels.cpu.compilation import U64, U64_OUT, KernelSet
 from kernels.cpu.features import has_ifma
-from kernels.cpu.lane_field import LANES, MASK, RADIX, limb_count
+from kernels.cpu.lane_field import limb_count
 from kernels.cpu.lane_inversion import lane_inversion
 from kernels.cpu.lane_points import lane_points
+from kernels.cpu.lane_vectors import LANES, MASK, RADIX
 from kernels.cpu.operation import operation
 
 

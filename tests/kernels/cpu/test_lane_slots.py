@@ -11,10 +11,11 @@ from kernels import BLS12_381, BN254
 from kernels.cpu.compilation import U64_OUT, KernelSet
 from kernels.cpu.features import has_ifma
 from kernels.cpu.lane_additions import additions
-from kernels.cpu.lane_field import LANES, MASK, RADIX, limb_count, short_products
+from kernels.cpu.lane_field import limb_count, short_products
 from kernels.cpu.lane_inversion import lane_inversion
 from kernels.cpu.lane_points import LanePointSpec, lane_points
 from kernels.cpu.lane_slots import LEVELS, UnreducedSlots, slots_of
+from kernels.cpu.lane_vectors import LANES, MASK, RADIX
 
 RUN, KEPT, PRODUCTS, POINT = 0, 1, 3, 3  # elements, and the first of the points: elements 6 and 7
 

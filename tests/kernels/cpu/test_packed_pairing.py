@@ -8,7 +8,8 @@ import pytest
 
 from kernels import BLS12_381, get_backend, limbs_from_ints, points_from_ints
 from kernels.cpu.features import has_ifma
-from kernels.cpu.lane_field import LANES, RADIX, limb_count
+from kernels.cpu.lane_field import limb_count
+from kernels.cpu.lane_vectors import LANES, RADIX
 from kernels.cpu.packed_pairing import lane_vector, packed_pairing
 from kernels.cpu.pairing_program import Op, PairingProgram
 from kernels.formulas import miller, tower
