@@ -285,11 +285,11 @@ class SharesTables(Protocol):
     """A backend whose bases are one array each, which other processes may use in place; none writes to it."""
 
     def table_layout(self, curve: Curve, group: Group, count: int, table_bytes: int) -> TableLayout:
-        """Form of what :meth:`Backend.load_bases` derives from ``count`` points; costs no arithmetic on them."""
+        """Form of what :meth:`make_table` derives from ``count`` points; costs no arithmetic on them."""
         ...
 
-    def table_of(self, bases: Bases) -> Array:
-        """The table of loaded bases: ``uint64``, in C order, of its layout's shape."""
+    def make_table(self, curve: Curve, group: Group, points: Array, table_bytes: int) -> Array:
+        """Precompute the table of points: ``uint64``, in C order, of its layout's shape."""
         ...
 
     def attach_bases(self, curve: Curve, group: Group, count: int, table_bytes: int, table: Array) -> Bases:

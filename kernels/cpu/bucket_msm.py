@@ -87,21 +87,25 @@ class BucketBases:
     infinite: npt.NDArray[np.intp]
 
 
-def bucket_layout(curve: Curve, group: Group, n: int, table_bytes: int) -> BucketLayout:
-    """Choose the form of the rows of n points, with as many of their multiples as ``table_bytes`` hold."""
+def bucket_layout(curve: Curve, group: Group, n: int, table_bytes: int, *, shared: bool = False) -> BucketLayout:
+    """Choose the form of the rows of n points, with as many of their multiples as ``table_bytes`` hold.
+
+    In memory that processes share pages are small, and a random row costs the more the more rows there are: twice every
+    row would cost more additions' time than it saves there.
+    """
     row_words = 2 * curve.coordinate_limbs(group)
     cuts = tuple((images, decomposition(curve, group, images).bits) for images in part_counts(group))
-    plan = plan_msm(n, cuts, table_bytes // max(8 * row_words * n, 1) + 1)
+    plan = plan_msm(n, cuts, table_bytes // max(8 * row_words * n, 1) + 1, 1 if shared else 2)
     stride = -(-plan.images * n // CACHE_LINE_WORDS) * CACHE_LINE_WORDS
     if plan.blocks * stride > MAX_ROWS:
         raise ValueError(f"{n} points with {plan.blocks} rows each exceed {MAX_ROWS} rows; split the multiplication")
     return BucketLayout(plan, stride, row_words)
 
 
-def bucket_bases(arithmetic: Arithmetic, points: Array, table_bytes: int) -> BucketBases:
+def bucket_bases(arithmetic: Arithmetic, points: Array, table_bytes: int, *, shared: bool = False) -> BucketBases:
     """Convert points to rows, with their images and as many multiples as ``table_bytes`` hold."""
     curve, group, n = arithmetic.curve, arithmetic.group, len(points)
-    layout = bucket_layout(curve, group, n, table_bytes)
+    layout = bucket_layout(curve, group, n, table_bytes, shared=shared)
     plan, stride, row_words = layout.plan, layout.stride, layout.row_words
     cut = decomposition(curve, group, plan.images)
     rows = aligned_words(plan.blocks * stride * row_words).reshape(plan.blocks * stride, row_words)

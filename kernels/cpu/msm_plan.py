@@ -25,6 +25,12 @@ BUCKET_COST = 2.1
 SET_COST = 150
 """Additions that a set costs besides: its short lists, and its doublings."""
 
+DOUBLED_COST = 1.03
+"""An addition whose row is one of twice as many: more misses."""
+
+DOUBLED_SET_COST = 1500
+"""Additions that a set of doubled rows costs besides: buckets of two lengths leave more lanes without a piece."""
+
 SHORT_LIST = 4
 """Binary logarithm of the longest list that is weighed by running sums."""
 
@@ -114,7 +120,7 @@ def window_count(scalar_bits: int, c: int) -> int:
 
 
 @functools.lru_cache(maxsize=256)
-def plan_msm(n: int, cuts: Sequence[tuple[int, int]], max_rows: int) -> MsmPlan:
+def plan_msm(n: int, cuts: Sequence[tuple[int, int]], max_rows: int, most_multiples: int) -> MsmPlan:
     """Return the plan of least cost; of equal ones, that of the fewest rows.
 
     Parameters
@@ -123,12 +129,14 @@ def plan_msm(n: int, cuts: Sequence[tuple[int, int]], max_rows: int) -> MsmPlan:
         Ways to cut a scalar: number of parts, and their bits.
     max_rows
         How many rows there is room for to each base: blocks times images. Images without tables always have room.
+    most_multiples
+        1 or 2.
     """
     plans = []
     for images, bits in cuts:
         for c in range(NARROWEST, WIDEST + 1):
             windows = window_count(bits, c)
-            for multiples in (1, 2):
+            for multiples in range(1, most_multiples + 1):
                 if multiples > 1 and multiples * images > max_rows:
                     continue
                 sets = -(-windows // max(1, min(max_rows // (multiples * images), windows)))
@@ -138,4 +146,5 @@ def plan_msm(n: int, cuts: Sequence[tuple[int, int]], max_rows: int) -> MsmPlan:
 
 def additions(plan: MsmPlan, n: int) -> float:
     """Cost of a multiplication of n points in additions: one an entry, and the weighing of every bucket set."""
-    return plan.windows * plan.images * n + plan.sets * (BUCKET_COST * plan.used_buckets + SET_COST)
+    each, besides = (1, SET_COST) if plan.multiples == 1 else (DOUBLED_COST, SET_COST + DOUBLED_SET_COST)
+    return each * plan.windows * plan.images * n + plan.sets * (BUCKET_COST * plan.used_buckets + besides)

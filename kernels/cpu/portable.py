@@ -70,19 +70,19 @@ class PortableBackend:
 
     def table_layout(self, curve: Curve, group: Group, count: int, table_bytes: int) -> TableLayout:
         """Form of the rows of ``count`` points: see :mod:`kernels.cpu.msm_plan`."""
-        layout = bucket_layout(curve, group, count, table_bytes)
+        layout = bucket_layout(curve, group, count, table_bytes, shared=True)
         form = {"backend": self.name, "rows_version": ROWS_VERSION, "curve": curve.name, "group": group}
         described = {**form, "points": count, "stride": layout.stride, **asdict(layout.plan)}
         return TableLayout((layout.plan.blocks * layout.stride, layout.row_words), described)
 
-    def table_of(self, bases: Bases) -> Array:
-        """The rows of loaded bases."""
-        rows: Array = bases.prepared.rows
-        return rows
+    def make_table(self, curve: Curve, group: Group, points: Array, table_bytes: int) -> Array:
+        """Make rows of points."""
+        points = check_points(curve, group, points)
+        return bucket_bases(self._arithmetic(curve, group), points, table_bytes, shared=True).rows
 
     def attach_bases(self, curve: Curve, group: Group, count: int, table_bytes: int, table: Array) -> Bases:
         """Bases over rows that are there already."""
-        prepared = attached_bases(bucket_layout(curve, group, count, table_bytes), count, table)
+        prepared = attached_bases(bucket_layout(curve, group, count, table_bytes, shared=True), count, table)
         return Bases(curve, group, np.empty((0, *curve.point_shape(group)), np.uint64), prepared, count)
 
     def msm(

@@ -174,7 +174,10 @@ class KeyBases:
 
     def _table(self, name: str) -> Array:
         assert isinstance(self._backend, SharesTables)
-        return self._backend.table_of(self._loaded(name, self._points()[name][1]).bases)
+        points, room = self._points()[name]
+        table = self._backend.make_table(self._curve, points.group, points.points(), room)
+        points.release()
+        return table
 
     def _attached(self, name: str, table: Array) -> Query:
         assert isinstance(self._backend, SharesTables)

@@ -41,10 +41,10 @@ def test_attached_bases_give_the_same_sums_over_a_table_that_cannot_be_written(
     backend, curve, group, points, rng, count, table_bytes
 ):
     made = backend.load_bases(curve, group, points[:count], table_bytes)
-    table = backend.table_of(made).copy()
+    table = backend.make_table(curve, group, points[:count], table_bytes)
     table.flags.writeable = False
     attached = backend.attach_bases(curve, group, count, table_bytes, table)
-    assert backend.table_of(attached) is table
+    assert attached.prepared.rows is table
     assert len(attached) == count
     vectors = np.stack([scalars_of(curve, count, rng) for _ in range(3)])
     assert np.array_equal(backend.msm(attached, vectors), backend.msm(made, vectors))
@@ -53,7 +53,7 @@ def test_attached_bases_give_the_same_sums_over_a_table_that_cannot_be_written(
 
 def test_the_layout_is_known_before_the_table(backend, curve, group, points):
     layout = backend.table_layout(curve, group, len(points), TABLE_BYTES)
-    table = backend.table_of(backend.load_bases(curve, group, points, TABLE_BYTES))
+    table = backend.make_table(curve, group, points, TABLE_BYTES)
     assert (table.shape, table.nbytes) == (layout.shape, layout.size_bytes)
     assert json.dumps(dict(layout.description))
 
@@ -88,7 +88,7 @@ def test_layouts_tell_apart_whatever_makes_tables_differ():
 )
 def test_a_table_of_another_form_is_refused(damage):
     backend, points = get_backend("portable"), points_from_ints(BN254, "g1", [BN254.g1_generator] * 4)
-    table = backend.table_of(backend.load_bases(BN254, "g1", points, TABLE_BYTES))
+    table = backend.make_table(BN254, "g1", points, TABLE_BYTES)
     with pytest.raises(ValueError, match="table"):
         backend.attach_bases(BN254, "g1", 4, TABLE_BYTES, damage(table))
 
@@ -115,7 +115,7 @@ def test_the_form_has_not_changed_without_its_version(monkeypatch, backend, curv
     plan = MsmPlan(images=2, window_bits=8, windows=17, tables=2, sets=9, multiples=1)
     monkeypatch.setattr(bucket_msm, "plan_msm", lambda *_: plan)
     points = points_from_ints(curve, group, [curve.g1_generator] * 2)
-    table = backend.table_of(backend.load_bases(curve, group, points, 0))
+    table = backend.make_table(curve, group, points, 0)
     digest = hashlib.sha256(table.tobytes()).hexdigest()[:16]
     assert TABLES_OF_VERSION[bucket_msm.ROWS_VERSION, backend.name, curve.name] == digest
 

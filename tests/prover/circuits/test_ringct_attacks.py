@@ -51,7 +51,7 @@ def forge(circuit, inputs, signals=()):
 
 def violated(circuit, witness):
     """Names of all constraints that do not hold."""
-    wrong = circuit.r1cs._wrong_rows(witness[np.newaxis], get_backend("portable"))[0]
+    wrong = circuit.r1cs._wrong_rows(witness[np.newaxis], get_backend("portable"), None, 1)[0]
     return [circuit.r1cs.constraint_names[row] for row in np.flatnonzero(wrong)]
 
 

@@ -81,7 +81,8 @@ def test_shared_tables_are_used_in_place(bases_of, made):
     assert bases.get(store, wait=False) is queries
     private = bases_of().get(None, wait=False)
     for name, query in queries.items():
-        assert np.array_equal(rows(query), rows(private[name]))
+        points = len(query.bases)  # in the first rows, whatever multiples follow
+        assert np.array_equal(rows(query)[:points], rows(private[name])[:points])
         assert np.array_equal(query.columns, private[name].columns)
 
 
