@@ -10,7 +10,7 @@ arithmetic.
 References
 ----------
 G. Luo, S. Fu, G. Gong, "Speeding up multi-scalar multiplication over fixed points towards efficient zkSNARKs", TCHES
-2023(2), section 4 (buckets for some multiples of digits only).
+2023(2), pp. 358-380 (buckets for some digits only, the others by multiples of the points).
 """
 
 from __future__ import annotations
