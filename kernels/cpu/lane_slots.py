@@ -89,34 +89,34 @@ class UnreducedSlots(ReducedSlots):
         """Write the sums as they come, but for carries."""
         x1, y1 = point
         # dx is x2 - x1 + 2 most.
-        x = _each(lambda square, x1, dx: _sum([square], [x1, x1, dx], self.limit), slope.square(), x1, dx)
+        x = _each(lambda square, x1, dx: _less(square, [x1, x1, dx], self.limit), slope.square(), x1, dx)
         x = _each(lambda part: LaneElement(part.ring, part.normal(), self.limit, 1), x)
         # Between -4 most and 4 most, so not negative with 4 most added.
-        lever = _each(lambda x1, x: _sum([x1], [x], 2 * self.limit), x1, x)
-        y = _each(lambda product, y1: _sum([product], [y1], 0), slope * lever, y1)
+        lever = _each(lambda x1, x: _less(x1, [x], 2 * self.limit), x1, x)
+        y = _each(lambda product, y1: _less(product, [y1], 0), slope * lever, y1)
         for number, element in enumerate((x, _carried(y))):
             store_limbs(element, ring.builder.gep(place, [WORD(number * self.spec.words)]))
 
     def root(self, ring: Any, place: ir.Value) -> tuple[Any, Any]:
         """Read the points of a slot for a row: ``most`` added, so not negative."""
         x, y = self.load(ring, place)
-        return _each(lambda part: _sum([part], [], self.most), x), _each(lambda part: _sum([part], [], self.most), y)
+        return _each(lambda part: _less(part, [], self.most), x), _each(lambda part: _less(part, [], self.most), y)
 
     def _wide(self, part: LaneElement) -> LaneElement:
         return LaneElement(part.ring, part.limbs, self.limit, part.terms)
 
 
-def _sum(plus: Sequence[LaneElement], minus: Sequence[LaneElement], constant: int) -> LaneElement:
-    """Sum and difference of elements, and a constant, limb by limb; within twice the constant, or any limit."""
-    ring: LaneField = plus[0].ring
+def _less(element: LaneElement, others: Sequence[LaneElement], constant: int) -> LaneElement:
+    """An element less others, plus a constant, limb by limb; the caller knows that it is below twice the constant."""
+    ring: LaneField = element.ring
     b, digits = ring.builder, ring.digits(constant)
     limbs = []
     for j, digit in enumerate(digits):
-        limb = plus[0].limbs[j]
-        for element in minus:
-            limb = b.sub(limb, element.limbs[j])
+        limb = element.limbs[j]
+        for other in others:
+            limb = b.sub(limb, other.limbs[j])
         limbs.append(b.add(limb, splat(digit)) if digit else limb)
-    terms = sum(element.terms for element in (*plus, *minus)) + 1
+    terms = sum(each.terms for each in (element, *others)) + 1
     return LaneElement(ring, limbs, 2 * constant, terms)
 
 
